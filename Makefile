@@ -1,0 +1,56 @@
+# `make` alone lists the targets. Each sets up what it needs in .venv; nothing outside this folder is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup serve test check bench conformance clean lock
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit("Burgee needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# The package itself is not copied into the environment: a .pth file points at src, so edits count at once.
+$(VENV)/.installed: $(VENV)/.created requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "burgee-src.pth").write_text(str(pathlib.Path("src").resolve()) + "\n")'
+	@printf '#!/bin/sh\nexec "%s/python" -m burgee "$$@"\n' "$(CURDIR)/$(BIN)" > $(BIN)/burgee && chmod +x $(BIN)/burgee
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+setup: $(VENV)/.installed ## Make the environment and nothing else
+
+serve: $(VENV)/.installed ## Start the server on 127.0.0.1:8016 (ARGS="--port 9000 --workers 2")
+	@exec $(BIN)/python -m burgee serve $(ARGS)
+
+test: $(VENV)/.installed-dev ## Run the tests (ARGS="-k publish")
+	$(BIN)/python -m pytest -m "not conformance and not clients" $(ARGS)
+
+conformance: $(VENV)/.installed-dev ## Run other people's test data against Burgee (BURGEE_CONFORMANCE_DIR)
+	$(BIN)/python -m pytest -m conformance $(ARGS)
+
+check: $(VENV)/.installed-dev ## Style, types and architecture
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed ## Measure against peers, in one interleaved run (benchmarks/README.md)
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+lock: $(VENV)/.created ## Resolve the lock files again
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet pyproject.toml requirements-dev.in -c requirements.lock -o requirements-dev.lock
+
+clean: ## Remove everything that make created
+	rm -rf $(VENV) .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

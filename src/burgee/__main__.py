@@ -1,0 +1,5 @@
+"""`python -m burgee` is the `burgee` command."""
+
+from burgee.entrypoints.cli import main
+
+main()

@@ -1,0 +1,129 @@
+"""The error family: one class per reaction of the caller, drawn here as a tree.
+
+BurgeeError
+├── InvalidInputError          what was sent cannot be accepted; carries every fault with its JSON pointer
+│   ├── MalformedError         the bytes are not strict JSON or YAML (nothing could be read)
+│   └── LimitExceededError     well-formed, but over a limit of `burgee.model.limits`
+├── NotFoundError              the thing named does not exist
+├── ConflictError              well-formed and allowed, but not against the present state
+│   ├── VersionConflictError   the version or revision read is no longer the current one
+│   ├── AlreadyExistsError     a create met an existing thing
+│   ├── KeyReservedError       a deleted key that is still inside its tombstone period
+│   └── IdempotencyReuseError  the same Idempotency-Key with another request
+├── UnauthenticatedError       no identity, or one that cannot be verified
+├── ForbiddenError             a known identity without the right
+├── UnavailableError           try again later; evaluation is never affected by it
+│   ├── ReadOnlyError          the store refuses writes (degraded start, damaged file)
+│   └── StoreFullError         the disk is full
+├── StoreRefusedError          a data folder that must not be opened: in use, newer schema
+└── ConfigurationError         settings that cannot work; every problem in one message
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Fault(NamedTuple):
+    """One thing wrong with an input.
+
+    `pointer` is an RFC 6901 JSON pointer into the input ("" is the whole document), `code` a stable
+    lower-case word with hyphens, `message` one sentence for people.
+    """
+
+    pointer: str
+    code: str
+    message: str
+
+
+class BurgeeError(Exception):
+    """The root of every error that Burgee raises on purpose."""
+
+
+class InvalidInputError(BurgeeError):
+    """An input that cannot be accepted; `faults` names every place."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults: tuple[Fault, ...] = tuple(faults)
+        first = self.faults[0] if self.faults else Fault("", "invalid", "invalid input")
+        more = f" (and {len(self.faults) - 1} more)" if len(self.faults) > 1 else ""
+        super().__init__(f"{first.pointer or '/'}: {first.message}{more}")
+
+
+class MalformedError(InvalidInputError):
+    """Bytes that are not a strict document; `at` is the byte offset where known."""
+
+    def __init__(self, code: str, message: str, *, pointer: str = "", at: int | None = None) -> None:
+        self.at = at
+        where = f" (at byte {at})" if at is not None else ""
+        super().__init__([Fault(pointer, code, f"{message}{where}")])
+
+
+class LimitExceededError(InvalidInputError):
+    """A document over one of the limits of `burgee.model.limits`."""
+
+    def __init__(self, pointer: str, code: str, message: str) -> None:
+        super().__init__([Fault(pointer, code, message)])
+
+
+class NotFoundError(BurgeeError):
+    """The thing named does not exist."""
+
+
+class ConflictError(BurgeeError):
+    """Well-formed and allowed, but not against the present state."""
+
+
+class VersionConflictError(ConflictError):
+    """The version or revision that the writer read is no longer current; `current` is, 0 if none exists."""
+
+    def __init__(self, message: str, *, current: int) -> None:
+        self.current = current
+        super().__init__(message)
+
+
+class AlreadyExistsError(ConflictError):
+    """A create met an existing thing."""
+
+
+class KeyReservedError(ConflictError):
+    """A deleted flag key that is still reserved; `until` is a Unix time in seconds."""
+
+    def __init__(self, message: str, *, until: float) -> None:
+        self.until = until
+        super().__init__(message)
+
+
+class IdempotencyReuseError(ConflictError):
+    """An Idempotency-Key that was already used for another request."""
+
+
+class UnauthenticatedError(BurgeeError):
+    """No identity, or one that cannot be verified."""
+
+
+class ForbiddenError(BurgeeError):
+    """A known identity without the right."""
+
+
+class UnavailableError(BurgeeError):
+    """A passing failure; `retry_after` is in seconds."""
+
+    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class ReadOnlyError(UnavailableError):
+    """The store refuses writes until an operator acts; reads and evaluation go on."""
+
+
+class StoreFullError(UnavailableError):
+    """No room is left for a write; reads and evaluation go on."""
+
+
+class StoreRefusedError(BurgeeError):
+    """A data folder that must not be opened: used by another server, or written by a newer Burgee."""
+
+
+class ConfigurationError(BurgeeError):
+    """Settings that cannot work; the message lists every problem, one a line."""
