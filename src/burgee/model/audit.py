@@ -1,6 +1,7 @@
 """Audit events and the hash chain that makes tampering visible."""
 
 import hashlib
+from collections.abc import Sequence
 
 import msgspec
 
