@@ -56,7 +56,7 @@ def event_hash(event: AuditEvent) -> str:
 
 
 def first_broken(
-    events: list[AuditEvent], *, previous_hash: str = GENESIS_HASH, first: int = 1
+    events: Sequence[AuditEvent], *, previous_hash: str = GENESIS_HASH, first: int = 1
 ) -> int | None:
     """The sequence of the first event that does not continue the chain, or None where all do.
 
