@@ -14,7 +14,8 @@ BurgeeError
 ├── ForbiddenError             a known identity without the right
 ├── UnavailableError           try again later; evaluation is never affected by it
 │   ├── ReadOnlyError          the store refuses writes (degraded start, damaged file)
-│   └── StoreFullError         the disk is full
+│   ├── StoreFullError         the disk is full
+│   └── StoreDamagedError      what was read fails its hash: the last good snapshot goes on answering
 ├── StoreRefusedError          a data folder that must not be opened: in use, newer schema
 └── ConfigurationError         settings that cannot work; every problem in one message
 """
@@ -119,6 +120,10 @@ class ReadOnlyError(UnavailableError):
 
 class StoreFullError(UnavailableError):
     """No room is left for a write; reads and evaluation go on."""
+
+
+class StoreDamagedError(UnavailableError):
+    """Something stored fails its hash or is missing; never answered by a guess."""
 
 
 class StoreRefusedError(BurgeeError):

@@ -28,7 +28,10 @@ class FlagQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which audit events to list, newest first, starting below sequence `before`."""
+    """Which audit events to list, newest first, starting below sequence `before`.
+
+    `since` is included, `until` is not.
+    """
 
     actor: str | None = None
     flag_set: str | None = None
@@ -84,7 +87,9 @@ class FlagStore(Protocol):
         """Write all of `changes` durably, or nothing.
 
         Raises VersionConflictError where a set's revision or a flag's version is not the expected one,
-        ReadOnlyError, StoreFullError.
+        IdempotencyReuseError where the key of an idempotency record was used for another request,
+        AlreadyExistsError where it was used for this very request (which is then already applied),
+        ReadOnlyError, StoreFullError, and ValueError for a change set that no publisher may make.
         """
         ...
 

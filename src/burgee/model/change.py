@@ -3,7 +3,7 @@
 import msgspec
 
 from burgee.model.audit import AuditDraft
-from burgee.model.flag import Flag, Tombstone
+from burgee.model.flag import Flag, FlagVersion, Tombstone
 from burgee.model.flag_set import FlagSet
 
 
@@ -46,3 +46,50 @@ class ChangeSet(msgspec.Struct, frozen=True, kw_only=True):
     writes: tuple[FlagWrite, ...] = ()
     audit: tuple[AuditDraft, ...] = ()
     idempotency: IdempotencyRecord | None = None
+
+
+def check_change_set(change: ChangeSet) -> None:
+    """Refuse what no publisher may hand to a store; stores call it before they write.
+
+    Raises ValueError: a revision or version that does not follow the expected one, a write with not
+    exactly one of flag and tombstone, a flag of another set, a change without an audit event.
+    """
+    if change.flag_set.revision != change.expected_revision + 1:
+        raise ValueError(f"revision {change.flag_set.revision} does not follow {change.expected_revision}")
+    if not change.audit:
+        raise ValueError("a change set carries at least one audit event")
+    for write in change.writes:
+        entity = written(write)
+        if (write.flag is None) == (write.tombstone is None):
+            raise ValueError("a write holds a flag or a tombstone")
+        if entity.flag_set != change.flag_set.key:
+            raise ValueError(f"{entity.key} is of flag set {entity.flag_set}, not {change.flag_set.key}")
+        if entity.version != write.expected_version + 1:
+            raise ValueError(f"version {entity.version} does not follow {write.expected_version}")
+
+
+def written(write: FlagWrite) -> Flag | Tombstone:
+    """What `write` leaves behind.
+
+    Raises ValueError where it holds neither a flag nor a tombstone.
+    """
+    entity = write.flag or write.tombstone
+    if entity is None:
+        raise ValueError("a write holds a flag or a tombstone")
+    return entity
+
+
+def history_step(change: ChangeSet, write: FlagWrite) -> FlagVersion:
+    """The step of history that `write` makes; who, when and what come from the flag's audit event."""
+    entity = written(write)
+    audit = next((draft for draft in change.audit if draft.flag_key == entity.key), change.audit[0])
+    return FlagVersion(
+        flag_set=entity.flag_set,
+        key=entity.key,
+        version=entity.version,
+        revision=change.flag_set.revision,
+        at=audit.at,
+        actor=audit.actor,
+        action=audit.action,
+        flag=write.flag,
+    )

@@ -1,0 +1,145 @@
+"""The data folder: what one server owns on disk, and the lock that keeps a second server out."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from burgee.errors import StoreRefusedError
+
+
+class LockHolder(msgspec.Struct, frozen=True, kw_only=True):
+    """The server that has a data folder: its process id and, once it listens, its address."""
+
+    pid: int
+    url: str = ""
+
+
+class DataFolder(msgspec.Struct, frozen=True):
+    """The paths inside one data folder; the folder is 0700, the files in it are 0600."""
+
+    path: Path
+
+    @property
+    def database(self) -> Path:
+        return self.path / "flags.db"
+
+    @property
+    def snapshot(self) -> Path:
+        return self.path / "snapshot.json.z"
+
+    @property
+    def high_water(self) -> Path:
+        return self.path / "high-water"
+
+    @property
+    def signing_key(self) -> Path:
+        return self.path / "signing-key.pem"
+
+    @property
+    def server(self) -> Path:
+        """Where a running server says who and where it is (`server.json`)."""
+        return self.path / "server.json"
+
+    @property
+    def writer_socket(self) -> Path:
+        return self.path / "writer.sock"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.path / "burgee.lock"
+
+    def lock(self, url: str = "") -> "FolderLock":
+        """Take the folder for this process and the children that inherit the lock's descriptor.
+
+        The kernel lets go of it when the last of them ends, however it ends.
+
+        Raises StoreRefusedError naming the holder where another server has it.
+        """
+        descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            raise StoreRefusedError(_refusal(self.path, self._written_holder())) from error
+        os.set_inheritable(descriptor, True)
+        lock = FolderLock(descriptor)
+        lock.announce(url)
+        return lock
+
+    def lock_holder(self) -> LockHolder | None:
+        """The server that has the folder now, None where no living process does."""
+        try:
+            descriptor = os.open(self.lock_file, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return self._written_holder()
+        finally:
+            os.close(descriptor)
+        return None
+
+    def _written_holder(self) -> LockHolder:
+        try:
+            return msgspec.json.decode(self.lock_file.read_bytes(), type=LockHolder)
+        except (OSError, msgspec.DecodeError):
+            # Between taking the lock and writing the name there is a moment without a readable name.
+            return LockHolder(pid=0)
+
+
+class FolderLock:
+    """A data folder taken. A process that inherits `descriptor` shares it; closing ends this process's part."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def announce(self, url: str) -> None:
+        """Write who has the folder, for the message that a second server gets."""
+        holder = msgspec.json.encode(LockHolder(pid=os.getpid(), url=url))
+        os.ftruncate(self.descriptor, 0)
+        os.pwrite(self.descriptor, holder, 0)
+
+    def release(self) -> None:
+        """Close the descriptor; a second call does nothing."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def __enter__(self) -> "FolderLock":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def open_data_folder(path: str | Path) -> DataFolder:
+    """Make the folder where it is missing, and take everybody else's rights away.
+
+    Raises StoreRefusedError where it cannot be made or used.
+    """
+    folder = Path(path).absolute()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise StoreRefusedError(f"the data folder {folder} cannot be used: {error.strerror}") from error
+    return DataFolder(folder)
+
+
+@contextmanager
+def locked_data_folder(path: str | Path, *, url: str = "") -> Iterator[DataFolder]:
+    """A data folder held for the length of a `with`."""
+    folder = open_data_folder(path)
+    with folder.lock(url):
+        yield folder
+
+
+def _refusal(path: Path, holder: LockHolder) -> str:
+    who = f"process {holder.pid}" if holder.pid else "another process"
+    where = f" at {holder.url}" if holder.url else ""
+    return f"the data folder {path} is in use by {who}{where}; stop that server or name another folder"
