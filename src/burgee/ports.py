@@ -46,8 +46,14 @@ class AuditQuery(msgspec.Struct, frozen=True, kw_only=True):
 class FlagStore(Protocol):
     """Flags, flag sets, their history and their audit, in one store with one write path.
 
-    Every method may raise UnavailableError. Thread-safe: callers use it from several threads.
+    Every method may raise UnavailableError, and its subclass StoreDamagedError where what is stored fails
+    its hash: callers then keep the last good answer. Thread-safe: callers use it from several threads.
     """
+
+    @property
+    def read_only_reason(self) -> str | None:
+        """Why every write raises ReadOnlyError until an operator acts; None for a store in order."""
+        ...
 
     def flag_sets(self) -> tuple[FlagSet, ...]:
         """All flag sets, ordered by (priority, key)."""

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +34,7 @@ class DataFolder(msgspec.Struct, frozen=True):
 
     @property
     def high_water(self) -> Path:
-        return self.path / "high-water"
+        return self.path / "flags.db-high-water"
 
     @property
     def signing_key(self) -> Path:
@@ -60,11 +61,9 @@ class DataFolder(msgspec.Struct, frozen=True):
         Raises StoreRefusedError naming the holder where another server has it.
         """
         descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not _taken(descriptor):
             os.close(descriptor)
-            raise StoreRefusedError(_refusal(self.path, self._written_holder())) from error
+            raise StoreRefusedError(_refusal(self.path, self._written_holder()))
         os.set_inheritable(descriptor, True)
         lock = FolderLock(descriptor)
         lock.announce(url)
@@ -93,7 +92,7 @@ class DataFolder(msgspec.Struct, frozen=True):
 
 
 class FolderLock:
-    """A data folder taken. A process that inherits `descriptor` shares it; closing ends this process's part."""
+    """A data folder taken; processes that inherit `descriptor` share it, closing it ends one's own part."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -118,14 +117,13 @@ class FolderLock:
 
 
 def open_data_folder(path: str | Path) -> DataFolder:
-    """Make the folder where it is missing, and take everybody else's rights away.
+    """Name the folder at `path`, and make it, for its owner alone, where it is missing.
 
     Raises StoreRefusedError where it cannot be made or used.
     """
     folder = Path(path).absolute()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
     except OSError as error:
         raise StoreRefusedError(f"the data folder {folder} cannot be used: {error.strerror}") from error
     return DataFolder(folder)
@@ -137,6 +135,19 @@ def locked_data_folder(path: str | Path, *, url: str = "") -> Iterator[DataFolde
     folder = open_data_folder(path)
     with folder.lock(url):
         yield folder
+
+
+def _taken(descriptor: int) -> bool:
+    # `lock_holder` of another process holds the lock for microseconds; that must not turn a server away.
+    for pause in (0.01, 0.02, 0.04, None):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if pause is not None:
+                time.sleep(pause)
+        else:
+            return True
+    return False
 
 
 def _refusal(path: Path, holder: LockHolder) -> str:

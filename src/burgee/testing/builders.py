@@ -124,7 +124,7 @@ def a_change_set(
     event for each write, and one for the set where nothing else is written.
     """
     after = flag_set if flag_set is not None else a_flag_set(revision=1)
-    written = (*flags, *tombstones)
+    written: tuple[Flag | Tombstone, ...] = (*flags, *tombstones)
     drafts = [_draft_of(entity, after) for entity in written]
     return ChangeSet(
         flag_set=after,
