@@ -45,6 +45,7 @@ _canonical = msgspec.json.Encoder(order="sorted")
 def chain(draft: AuditDraft, *, sequence: int, previous_hash: str) -> AuditEvent:
     """Give `draft` its place: SHA-256 (hex) over the canonical JSON of everything in it but the hash."""
     fields = {name: getattr(draft, name) for name in AuditDraft.__struct_fields__}
+    fields["at"] = float(draft.at)  # a whole number would come back from a store as 10.0, with another hash
     event = AuditEvent(**fields, sequence=sequence, previous_hash=previous_hash, hash="")
     return msgspec.structs.replace(event, hash=event_hash(event))
 

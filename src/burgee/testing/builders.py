@@ -142,7 +142,7 @@ def _write_of(entity: Flag | Tombstone) -> FlagWrite:
 
 
 def _draft_of(entity: Flag | Tombstone | FlagSet, after: FlagSet) -> AuditDraft:
-    form: JsonValue = msgspec.to_builtins(entity)
+    form: JsonValue = msgspec.json.decode(msgspec.json.encode(entity))
     if isinstance(entity, FlagSet):
         action, name, path = "flag_set.updated", "", f"flag-sets/{after.key}"
     else:

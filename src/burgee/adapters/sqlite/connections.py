@@ -139,7 +139,7 @@ class Connections:
     def _files(self) -> tuple[int, int]:
         try:
             log = self._path.with_name(self._path.name + "-wal")
-            return os.stat(self._path).st_ino, os.stat(log).st_ino
+            return self._path.stat().st_ino, log.stat().st_ino
         except FileNotFoundError:
             return 0, 0
 

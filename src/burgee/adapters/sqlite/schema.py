@@ -91,6 +91,6 @@ def check_version(connection: apsw.Connection) -> None:
     (version,) = unsealed("schema_version", row)
     if not isinstance(version, int) or version > SCHEMA_VERSION:
         raise StoreRefusedError(
-            f"the file has schema version {version}, this Burgee knows {SCHEMA_VERSION} and older: "
+            f"the file has schema version {version!r}, this Burgee knows {SCHEMA_VERSION} and older: "
             "start the newer Burgee, or restore a backup made before the upgrade"
         )

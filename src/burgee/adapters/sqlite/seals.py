@@ -13,7 +13,7 @@ import msgspec
 
 from burgee.errors import StoreDamagedError
 
-Value: TypeAlias = None | int | float | str | bytes
+Value: TypeAlias = int | float | str | bytes | None
 """What a column holds."""
 
 EMPTY_DIGEST = bytes(32)

@@ -83,15 +83,23 @@ def read_since(
     for row in rows:
         step, seal = _step(row)
         digest, newest[step.key] = toggled(digest, seal), step
-    expected, count = EMPTY_DIGEST, 0
-    for row in connection.execute(
-        "SELECT flag_set, revision, steps_digest, seal FROM revisions WHERE flag_set = ? AND revision BETWEEN ? AND ?",
-        bounds,
-    ):
-        expected, count = toggled(expected, bytes(unsealed("revisions", row)[2])), count + 1
+    expected, count = _steps_digest(connection, bounds)
     if digest != expected or count != max(0, current - first + 1):
         raise StoreDamagedError(f"the history of {flag_set} since revision {revision} is not complete")
     return tuple(newest.values())
+
+
+def _steps_digest(connection: apsw.Connection, bounds: tuple[str, int, int]) -> tuple[bytes, int]:
+    """The digest of all steps that the revisions within `bounds` made, and the number of those revisions."""
+    digest, count = EMPTY_DIGEST, 0
+    for row in connection.execute(
+        "SELECT flag_set, revision, steps_digest, seal FROM revisions "
+        "WHERE flag_set = ? AND revision BETWEEN ? AND ?",
+        bounds,
+    ):
+        _flag_set, _revision, steps = unsealed("revisions", row)
+        digest, count = toggled(digest, bytes(steps)), count + 1  # type: ignore[arg-type]
+    return digest, count
 
 
 def _step(row: tuple[Value, ...]) -> tuple[FlagVersion, bytes]:

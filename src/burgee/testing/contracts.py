@@ -1,0 +1,12 @@
+"""One contract per port, as pytest classes: subclass it, say how to make yours, and it is held to it all.
+
+class TestMyFlagStore(FlagStoreContract):
+    def make_store(self, clock: Clock) -> FlagStore:
+        return MyFlagStore(clock)
+"""
+
+from burgee.testing.flag_store_contract import FlagStoreContract
+from burgee.testing.sign_in_codes_contract import SignInCodesContract
+from burgee.testing.snapshot_file_contract import SnapshotFileContract
+
+__all__ = ["FlagStoreContract", "SignInCodesContract", "SnapshotFileContract"]
