@@ -86,7 +86,7 @@ class DataFolder(msgspec.Struct, frozen=True):
     def _written_holder(self) -> LockHolder:
         try:
             return msgspec.json.decode(self.lock_file.read_bytes(), type=LockHolder)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             # Between taking the lock and writing the name there is a moment without a readable name.
             return LockHolder(pid=0)
 

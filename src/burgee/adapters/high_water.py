@@ -80,5 +80,5 @@ def _slots(descriptor: int) -> list[Mark]:
 def _decoded(slot: bytes) -> Mark:
     try:
         return msgspec.json.decode(slot.strip(b" \n\x00"), type=Mark)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return Mark()

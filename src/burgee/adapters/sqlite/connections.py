@@ -19,7 +19,7 @@ BUSY_MILLISECONDS = 5_000
 WAL_BYTES = 16 * 1024 * 1024
 """What the write-ahead log is cut back to after a checkpoint."""
 
-_SETTINGS = f"""
+SETTINGS = f"""
 PRAGMA synchronous = FULL;
 PRAGMA journal_size_limit = {WAL_BYTES};
 PRAGMA cell_size_check = ON;
@@ -41,7 +41,6 @@ class Connections:
         with translated():
             self._writer = self._open()
             try:
-                self._writer.execute("PRAGMA journal_mode = WAL")
                 schema.prepare(self._writer)
                 self._watcher = self._open()
                 self._identity = self._files()
@@ -93,7 +92,7 @@ class Connections:
     def _open(self) -> apsw.Connection:
         connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=self._vfs)
         connection.set_busy_timeout(BUSY_MILLISECONDS)
-        connection.execute(_SETTINGS)
+        connection.execute(SETTINGS)
         return connection
 
     def _borrow(self) -> apsw.Connection:

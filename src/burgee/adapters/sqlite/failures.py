@@ -19,6 +19,8 @@ def translated(connection: apsw.Connection | None = None) -> Iterator[None]:
     """Raise errors of our family in place of APSW's; `connection` is asked for the system's error number."""
     try:
         yield
+    except UnicodeDecodeError as error:
+        raise StoreDamagedError("the database file is damaged: text that is not UTF-8") from error
     except apsw.Error as error:
         raise _translation(error, connection) from error
 

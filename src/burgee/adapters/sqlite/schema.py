@@ -56,10 +56,12 @@ CREATE TABLE sign_in_codes (code_hash TEXT PRIMARY KEY NOT NULL, expires_at REAL
 def prepare(connection: apsw.Connection) -> None:
     """Make the tables in an empty file, or check that those in it are ours and not newer.
 
-    Raises StoreRefusedError for a newer schema or another program's database, StoreDamagedError.
+    Raises StoreRefusedError for a newer schema, StoreDamagedError, also for another program's database.
     """
     if not is_empty(connection):
-        check_version(connection)
+        check_version(connection)  # before anything is written, the log included
+    connection.execute("PRAGMA journal_mode = WAL")
+    if not is_empty(connection):
         return
     connection.execute("BEGIN IMMEDIATE")
     with connection:  # a savepoint inside the transaction: undone as a whole if anything fails
@@ -81,11 +83,12 @@ def is_empty(connection: apsw.Connection) -> bool:
 
 
 def check_version(connection: apsw.Connection) -> None:
-    """Raises StoreRefusedError naming both versions where the file is newer than this program."""
+    """Raises StoreRefusedError naming both versions where the file is newer than this program, and
+    StoreDamagedError where it has no version that can be read."""
     try:
         row = connection.execute("SELECT version, seal FROM schema_version").fetchone()
     except apsw.SQLError as error:
-        raise StoreRefusedError("the file is a database, but not one of Burgee's") from error
+        raise StoreDamagedError("the file is a database, but not one of Burgee's") from error
     if row is None:
         raise StoreDamagedError("the schema version is missing")
     (version,) = unsealed("schema_version", row)

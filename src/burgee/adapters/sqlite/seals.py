@@ -54,5 +54,5 @@ def decoded(content: Value, kind: type[Decoded]) -> Decoded:
     """
     try:
         return msgspec.json.decode(content if isinstance(content, bytes) else b"", type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StoreDamagedError(f"a stored {kind.__name__} cannot be read: {error}") from error

@@ -24,7 +24,7 @@ class SqliteFlagStore:
     Beside the file `path` stands `path`-high-water. `open_sqlite_store` is the way in that also checks
     the whole file against that mark and falls back to a snapshot.
 
-    Raises StoreRefusedError for a newer schema or another program's file, UnavailableError.
+    Raises StoreRefusedError for a newer schema, StoreDamagedError, UnavailableError.
     """
 
     read_only_reason: str | None = None

@@ -71,7 +71,7 @@ def _event(row: tuple[Value, ...]) -> AuditEvent:
     sequence, content = row
     try:
         return msgspec.json.decode(content if isinstance(content, bytes) else b"", type=AuditEvent)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return AuditEvent(
             at=0,
             actor="",
