@@ -144,3 +144,30 @@ class SignInCodes(Protocol):
     def take(self, code_hash: str, *, now: float) -> bool:
         """True exactly once for a code that was put and has not expired."""
         ...
+
+
+class TokenClaims(msgspec.Struct, frozen=True, kw_only=True):
+    """Who a token speaks for. Times are Unix seconds; empty `flag_sets` means all of them."""
+
+    subject: str
+    role: str
+    issued_at: float
+    expires_at: float
+    flag_sets: tuple[str, ...] = ()
+
+
+class TokenSigner(Protocol):
+    """Makes tokens that the verifier of the same server accepts."""
+
+    def sign(self, claims: TokenClaims) -> str: ...
+
+
+class TokenVerifier(Protocol):
+    """Reads tokens, and believes none that it cannot verify."""
+
+    def verify(self, token: str) -> TokenClaims:
+        """The claims of a token that is signed, in time and complete.
+
+        Raises UnauthenticatedError for every other string.
+        """
+        ...

@@ -1,0 +1,251 @@
+"""Access: who is asking, and what they may do. Whatever is not granted is denied."""
+
+import hashlib
+import logging
+import math
+import secrets
+import threading
+from collections import OrderedDict
+from enum import Enum
+
+import msgspec
+
+from burgee.errors import (
+    ConflictError,
+    Fault,
+    ForbiddenError,
+    InvalidInputError,
+    ReadOnlyError,
+    UnauthenticatedError,
+)
+from burgee.model.audit import AuditDraft
+from burgee.model.flag import KEY_PATTERN
+from burgee.ports import Clock, FlagStore, SignInCodes, TokenClaims, TokenSigner, TokenVerifier
+
+_log = logging.getLogger("burgee.access")
+
+MAX_TOKEN_SECONDS = 366 * 86_400
+"""The longest life of a token, one year."""
+
+SESSION_SECONDS = 12 * 3_600
+"""How long a browser stays signed in."""
+
+MAX_SUBJECT_CHARACTERS = 256
+
+
+class Permission(Enum):
+    """What a route may ask for."""
+
+    EVALUATE = "evaluate"
+    READ = "read"
+    WRITE = "write"
+    ADMINISTER = "administer"
+
+
+class Role(Enum):
+    """What a token says its bearer is; the values stand in tokens."""
+
+    READER = "reader"
+    EDITOR = "editor"
+    ADMIN = "admin"
+    SDK_SERVER = "sdk-server"
+    SDK_CLIENT = "sdk-client"
+
+
+_READ = frozenset({Permission.EVALUATE, Permission.READ})
+_WRITE = _READ | {Permission.WRITE}
+
+PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.READER: _READ,
+    Role.EDITOR: _WRITE,
+    Role.ADMIN: _WRITE | {Permission.ADMINISTER},
+    Role.SDK_SERVER: frozenset({Permission.EVALUATE}),
+    Role.SDK_CLIENT: frozenset({Permission.EVALUATE}),
+}
+"""All that each role may do."""
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """A verified caller. `expires_at` is Unix seconds; empty `flag_sets` means all of them."""
+
+    subject: str
+    role: Role
+    expires_at: float
+    flag_sets: tuple[str, ...] = ()
+
+
+class Access:
+    """Verifies tokens, decides what they allow, and issues them."""
+
+    def __init__(
+        self,
+        *,
+        verifier: TokenVerifier,
+        signer: TokenSigner | None,
+        codes: SignInCodes,
+        store: FlagStore,
+        clock: Clock,
+        cached_tokens: int = 4_096,
+    ) -> None:
+        self._verifier = verifier
+        self._signer = signer
+        self._codes = codes
+        self._store = store
+        self._clock = clock
+        self._verified = _VerifiedTokens(cached_tokens)
+
+    def authenticate(self, token: str) -> Identity:
+        """The identity that `token` proves, now.
+
+        Raises UnauthenticatedError for anything but a valid token that has not expired.
+        """
+        identity = self._verified.get(token)
+        if identity is None:
+            identity = _identity(self._verifier.verify(token))
+            self._verified.put(token, identity)
+        if identity.expires_at <= self._clock():
+            self._verified.drop(token)
+            raise UnauthenticatedError("the token has expired")
+        return identity
+
+    def require(self, identity: Identity | None, permission: Permission, flag_set: str | None = None) -> None:
+        """Let pass only who may. `flag_set` None means that the act is not confined to one flag set.
+
+        Raises UnauthenticatedError without an identity, ForbiddenError without the right.
+        """
+        if identity is None:
+            raise UnauthenticatedError("a token is needed")
+        if permission not in PERMISSIONS[identity.role]:
+            raise ForbiddenError(f"the role {identity.role.value} does not allow to {permission.value}")
+        if identity.flag_sets and flag_set not in identity.flag_sets:
+            where = "all flag sets at once" if flag_set is None else f"flag set {flag_set}"
+            raise ForbiddenError(f"this token does not reach {where}")
+
+    def issue_token(
+        self,
+        subject: str,
+        role: Role,
+        ttl_seconds: float,
+        *,
+        flag_sets: tuple[str, ...] = (),
+        actor: str = "",
+        request_id: str = "",
+    ) -> str:
+        """A new token; who issued what to whom is audited, the token itself is written nowhere.
+
+        Raises InvalidInputError naming each bad field, ConflictError on a server that only verifies tokens,
+        UnavailableError where the audit event cannot be written: then there is no token either.
+        """
+        _check_grant(subject, ttl_seconds, flag_sets)
+        now = self._clock()
+        claims = _claims(subject, role, now, ttl_seconds, flag_sets)
+        token = self._sign(claims)
+        self._store.append_audit(
+            AuditDraft(
+                at=now,
+                actor=actor or subject,
+                action="token.issued",
+                entity=f"tokens/{subject}",
+                after={
+                    "subject": subject,
+                    "role": role.value,
+                    "expiresAt": claims.expires_at,
+                    "flagSets": list(flag_sets),
+                },
+                request_id=request_id,
+            )
+        )
+        return token
+
+    def create_sign_in_code(self, ttl: float = 600) -> str:
+        """A code that signs one browser in, once, within `ttl` seconds. Only its hash is kept."""
+        code = secrets.token_urlsafe(32)
+        self._codes.put(_hash(code), expires_at=self._clock() + ttl)
+        return code
+
+    def redeem_sign_in_code(self, code: str) -> str:
+        """A session token (role admin, twelve hours) for a code that was never used before.
+
+        Raises UnauthenticatedError.
+        """
+        now = self._clock()
+        if not self._codes.take(_hash(code), now=now):
+            raise UnauthenticatedError("this sign-in link is used up, expired or unknown")
+        token = self._sign(_claims("local", Role.ADMIN, now, SESSION_SECONDS, ()))
+        draft = AuditDraft(at=now, actor="local", action="session.started", entity="sessions/local")
+        try:
+            self._store.append_audit(draft)
+        except ReadOnlyError:
+            # The operator must be able to look at a damaged store, which takes no audit event any more.
+            _log.warning("session.started", extra={"subject": "local", "audited": False})
+        return token
+
+    def _sign(self, claims: TokenClaims) -> str:
+        if self._signer is None:
+            raise ConflictError("this server verifies tokens but holds no key to sign them with")
+        return self._signer.sign(claims)
+
+
+class _VerifiedTokens:
+    """A bounded memory of verified tokens by their hash; the least recently used goes first."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._identities: OrderedDict[str, Identity] = OrderedDict()
+
+    def get(self, token: str) -> Identity | None:
+        key = _hash(token)
+        with self._lock:
+            identity = self._identities.get(key)
+            if identity is not None:
+                self._identities.move_to_end(key)
+            return identity
+
+    def put(self, token: str, identity: Identity) -> None:
+        with self._lock:
+            self._identities[_hash(token)] = identity
+            while len(self._identities) > self._size:
+                self._identities.popitem(last=False)
+
+    def drop(self, token: str) -> None:
+        with self._lock:
+            self._identities.pop(_hash(token), None)
+
+
+def _identity(claims: TokenClaims) -> Identity:
+    try:
+        role = Role(claims.role)
+    except ValueError:
+        raise UnauthenticatedError("the token names a role that does not exist") from None
+    return Identity(
+        subject=claims.subject, role=role, expires_at=claims.expires_at, flag_sets=claims.flag_sets
+    )
+
+
+def _claims(subject: str, role: Role, now: float, ttl: float, flag_sets: tuple[str, ...]) -> TokenClaims:
+    # Whole seconds, so that the token itself and what is said about it agree; never less than asked for.
+    return TokenClaims(
+        subject=subject,
+        role=role.value,
+        issued_at=math.floor(now),
+        expires_at=math.ceil(now + ttl),
+        flag_sets=flag_sets,
+    )
+
+
+def _check_grant(subject: str, ttl_seconds: float, flag_sets: tuple[str, ...]) -> None:
+    faults = []
+    if not 1 <= len(subject) <= MAX_SUBJECT_CHARACTERS or not subject.isprintable():
+        faults.append(Fault("/subject", "invalid-subject", "a subject is 1 to 256 printable characters"))
+    if not 1 <= ttl_seconds <= MAX_TOKEN_SECONDS:
+        faults.append(Fault("/ttlSeconds", "invalid-ttl", f"a token lives 1 to {MAX_TOKEN_SECONDS} seconds"))
+    for index, key in enumerate(flag_sets):
+        if not KEY_PATTERN.fullmatch(key):
+            faults.append(Fault(f"/flagSets/{index}", "invalid-key", "this is not the key of a flag set"))
+    if faults:
+        raise InvalidInputError(faults)
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
