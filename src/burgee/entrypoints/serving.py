@@ -1,0 +1,72 @@
+"""Run one node in this process: open the application, serve, drain."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable
+
+from burgee.adapters.data_folder import open_data_folder
+from burgee.bootstrap import open_application
+from burgee.settings import Settings
+from burgee.surfaces.http.metrics import Counters
+from burgee.surfaces.http.node import Node, NodeOptions
+
+try:
+    from uvloop import new_event_loop
+except ImportError:  # pragma: no cover - where uvloop cannot be installed, asyncio's own loop does
+    from asyncio import new_event_loop
+
+ALONE_POLL_SECONDS = 1.0
+"""A single worker makes every change itself: it looks only for a store that breaks or recovers."""
+SHARED_POLL_SECONDS = 0.01
+SIGN_IN_SECONDS = 900.0
+
+
+def serve_node(
+    settings: Settings,
+    counters: Counters,
+    *,
+    http: socket.socket,
+    operations: socket.socket,
+    url: str,
+    writes: bool = True,
+    several: bool = False,
+    greet: bool = False,
+    on_ready: Callable[[], None] = lambda: None,
+) -> int:
+    """Serve until SIGTERM or SIGINT; the exit status is 0 once everything in flight was answered."""
+    writer = str(open_data_folder(settings.data).writer_socket) if several else ""
+    options = NodeOptions(
+        open_to_all=settings.is_loopback,
+        public_url=settings.public_url,
+        fractional=settings.fractional.value,
+        writer_socket=writer,
+        writes=writes,
+        limits=settings.limits,
+        poll_seconds=SHARED_POLL_SECONDS if several else ALONE_POLL_SECONDS,
+    )
+    with open_application(settings) as services:
+
+        def ready() -> None:
+            if greet:
+                code = services.access.create_sign_in_code(SIGN_IN_SECONDS)
+                print(_greeting(settings.public_url or url, code), flush=True)
+            on_ready()
+
+        async def main() -> None:
+            node = Node(services, counters, options=options, http=http, operations=operations)
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, node.stopping.set)
+            await node.run(ready)
+
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(main())
+    return 0
+
+
+def _greeting(url: str, code: str) -> str:
+    minutes = int(SIGN_IN_SECONDS // 60)
+    return (
+        f"Burgee is listening on {url}\nSign in (once, within {minutes} minutes): {url}/sign-in?code={code}"
+    )

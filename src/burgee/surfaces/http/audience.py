@@ -1,0 +1,97 @@
+"""Who may evaluate what: an open door on loopback, a token elsewhere, a selector in both."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from burgee.engine.program import CompiledFlag
+from burgee.errors import Fault, InvalidInputError, UnauthenticatedError
+from burgee.model.flag import DEFAULT_FLAG_SET, MetadataValue
+from burgee.service.access import Access, Permission
+from burgee.service.catalogue import Catalogue, Selector, parse_selector
+
+KNOWN_SELECTORS = 1000
+
+
+class Scope(NamedTuple):
+    """What one caller sees: the selector it sent, and the flag sets that its token is for (empty: all)."""
+
+    selector: str = ""
+    flag_sets: tuple[str, ...] = ()
+
+
+class Seen(NamedTuple):
+    """The flags of a scope; the fields mean what they mean in a Selection."""
+
+    flags: dict[str, CompiledFlag]
+    ordered: tuple[CompiledFlag, ...]
+    reflection: dict[str, MetadataValue]
+    fingerprint: str
+
+
+class Audience:
+    """Decides the scope of a request from its headers."""
+
+    def __init__(self, access: Access, *, open_to_all: bool) -> None:
+        self.open_to_all = open_to_all
+        self._access = access
+        self._selectors: dict[bytes, Selector | None] = {b"": None}
+
+    def scope(self, headers: Mapping[bytes, bytes], selector: bytes | None = None) -> Scope:
+        """The scope of a request; `selector` stands in for the header, as in a stream's path.
+
+        Raises InvalidInputError for a selector that cannot be read, UnauthenticatedError without a good
+        token where one is needed, ForbiddenError where the token is for other flag sets.
+        """
+        text = headers.get(b"flagd-selector", b"") if selector is None else selector
+        parsed = self._parsed(text)
+        allowed: tuple[str, ...] = ()
+        if not self.open_to_all:
+            identity = self._access.authenticate(_token(headers))
+            allowed = tuple(sorted(identity.flag_sets))
+            named = allowed[0] if allowed else None  # a token for some sets sees those of them that match
+            if parsed is not None and parsed.kind == "flagSetId":
+                named = parsed.value or DEFAULT_FLAG_SET
+            self._access.require(identity, Permission.EVALUATE, named)
+        return Scope(text.decode("utf-8"), allowed)
+
+    def selection(self, catalogue: Catalogue, scope: Scope) -> Seen:
+        """The flags of `scope` in `catalogue`."""
+        found = catalogue.select(self._parsed(scope.selector.encode()))
+        if not scope.flag_sets:
+            return Seen(found.flags, found.ordered, found.reflection, found.fingerprint)
+        allowed = frozenset(scope.flag_sets)
+        ordered = tuple([flag for flag in found.ordered if flag.flag_set in allowed])
+        by_priority = sorted(
+            allowed & catalogue.programs.keys(),
+            key=lambda key: (catalogue.programs[key].snapshot.flag_set.priority, key),
+        )
+        within = {flag.flag_set for flag in ordered}
+        flags: dict[str, CompiledFlag] = {}
+        for key in by_priority:
+            if key in within:
+                flags |= catalogue.programs[key].flags
+        return Seen(flags, ordered, found.reflection, found.fingerprint)
+
+    def _parsed(self, text: bytes) -> Selector | None:
+        try:
+            return self._selectors[text]
+        except KeyError:
+            pass
+        try:
+            parsed = parse_selector(text.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            unreadable = Fault("", "invalid-selector", "the selector is not UTF-8")
+            raise InvalidInputError([unreadable]) from error
+        if len(self._selectors) >= KNOWN_SELECTORS:
+            self._selectors.clear()
+        self._selectors[text] = parsed
+        return parsed
+
+
+def _token(headers: Mapping[bytes, bytes]) -> str:
+    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() != b"bearer":
+        token = headers.get(b"x-api-key", b"")
+    if not token:
+        raise UnauthenticatedError("no token")
+    return token.strip().decode("latin-1")

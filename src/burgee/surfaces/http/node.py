@@ -1,0 +1,202 @@
+"""One worker: its listeners, its look-out for publishes, its counters, from start to drained."""
+
+import asyncio
+import contextlib
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+import msgspec
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from burgee.model.limits import DEFAULT_LIMITS, Limits
+from burgee.service.catalogue import Catalogue
+from burgee.service.services import Services
+from burgee.surfaces.http.app import build_app
+from burgee.surfaces.http.edge import Deadlines, Edge
+from burgee.surfaces.http.forwarding import Forwarding, reachable
+from burgee.surfaces.http.health import operations_app
+from burgee.surfaces.http.listener import Listener
+from burgee.surfaces.http.metrics import FLAGS, MANAGEMENT, PUBLISHES, REVISION, Counters
+from burgee.surfaces.http.ofrep import Ofrep
+from burgee.surfaces.http.ofrep_routes import ofrep_routes, stream_routes
+from burgee.surfaces.http.streams import StreamHub
+
+DRAIN_SECONDS = 4.0
+FLUSH_SECONDS = 0.1
+
+
+class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs between the workers and servers.
+
+    `writer_socket` is the file of the writing worker, empty where there is only one worker;
+    `writes` says whether this one is it. `poll_seconds` is the pause between two looks at the store.
+    """
+
+    open_to_all: bool = True
+    public_url: str = ""
+    fractional: str = "v2"
+    writer_socket: str = ""
+    writes: bool = True
+    poll_seconds: float = 0.01
+    inline: bool = True
+    limits: Limits = DEFAULT_LIMITS
+
+
+class Node:
+    """Serves `services` on sockets that are already bound."""
+
+    def __init__(
+        self,
+        services: Services,
+        counters: Counters,
+        *,
+        options: NodeOptions,
+        http: socket.socket,
+        operations: socket.socket,
+    ) -> None:
+        self._services, self._counters, self._options = services, counters, options
+        self._http, self._operations = http, operations
+        self._stop = threading.Event()
+        self.stopping = asyncio.Event()
+        limits = options.limits
+        self.ofrep = Ofrep(
+            services.live,
+            services.access,
+            counters,
+            open_to_all=options.open_to_all,
+            refresh=services.refresher.poll,
+            limits=limits,
+            public_url=options.public_url,
+            salt=options.fractional,
+        )
+        self.hub = StreamHub(self.ofrep, counters, dice=random.random, limits=limits)
+        self._listeners = self._make_listeners(limits)
+        self._revision = sum(services.live.current.revisions.values())
+        self._note(services.live.current)
+
+    def _make_listeners(self, limits: Limits) -> list[Listener]:
+        options, counters = self._options, self._counters
+
+        def edge(*, inline: bool, counted: bool) -> Edge:
+            return Edge(
+                self.ofrep,
+                self.hub,
+                counters,
+                limits=limits,
+                deadlines=Deadlines(),
+                inline=inline,
+                counts_connections=counted,
+            )
+
+        routes = [*ofrep_routes(self.ofrep), *stream_routes(self.ofrep, self.hub)]
+        app: ASGIApp = build_app(self._services, evaluation_routes=routes, public_url=options.public_url)
+        outer: ASGIApp = app
+        if options.writer_socket and not options.writes:
+            outer = Forwarding(app, Path(options.writer_socket))
+        main = Listener(Counting(outer, counters), edge(inline=options.inline, counted=True), self._http)
+        health = operations_app(self._services.refresher, counters, draining=lambda: main.edge.draining)
+        listeners = [main, Listener(health, edge(inline=False, counted=False), self._operations)]
+        if options.writer_socket and options.writes:
+            listening = writer_listener(Path(options.writer_socket))
+            listeners.append(Listener(app, edge(inline=False, counted=False), listening, trusted=True))
+        return listeners
+
+    async def run(self, on_ready: Callable[[], None]) -> None:
+        """Serve until `stopping` is set, then drain; `on_ready` is called once connections are accepted."""
+        loop = asyncio.get_running_loop()
+
+        def swapped(catalogue: Catalogue) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended: there is nobody left to tell
+                loop.call_soon_threadsafe(self._published, catalogue)
+
+        unsubscribe = self._services.live.subscribe(swapped)
+        watcher = threading.Thread(target=self._watch, name="burgee-refresh", daemon=True)
+        try:
+            for listener in self._listeners:
+                await listener.start()
+            watcher.start()
+            ticking = asyncio.ensure_future(self._tick())
+            on_ready()
+            await self.stopping.wait()
+            await self._drain()
+            ticking.cancel()
+        finally:
+            unsubscribe()
+            self._stop.set()
+            if watcher.is_alive():
+                watcher.join(timeout=5)
+            self._counters.flush()
+
+    async def _drain(self) -> None:
+        for listener in self._listeners:
+            listener.stop_accepting()
+        self.hub.drain()
+        await asyncio.gather(*[listener.drain(DRAIN_SECONDS) for listener in self._listeners])
+
+    async def _tick(self) -> None:
+        beat = 0
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            self._counters.flush()
+            beat += 1
+            if beat % 10 == 0:
+                for listener in self._listeners:
+                    listener.tick()
+                self.hub.tick()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._options.poll_seconds):
+            self._services.refresher.poll()
+
+    def _published(self, catalogue: Catalogue) -> None:
+        self._note(catalogue)
+        self.hub.publish()
+
+    def _note(self, catalogue: Catalogue) -> None:
+        revision = sum(catalogue.revisions.values())
+        cells = self._counters.cells
+        if self._options.writes:
+            cells[PUBLISHES] += max(0, revision - self._revision)
+        self._revision = revision
+        cells[REVISION] = revision
+        cells[FLAGS] = sum([len(program.flags) for program in catalogue.programs.values()])
+
+
+class Counting:
+    """ASGI application around `app` that counts the requests outside evaluation."""
+
+    def __init__(self, app: ASGIApp, counters: Counters) -> None:
+        self._app, self._counters = app, counters
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith("/ofrep/"):
+            await self._app(scope, receive, send)
+            return
+        started = perf_counter()
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._counters.answered(MANAGEMENT, message["status"], perf_counter() - started)
+            await send(message)
+
+        await self._app(scope, receive, counted)
+
+
+def writer_listener(path: Path) -> socket.socket:
+    """A socket file that only its owner can connect to, put in the place of one that may be there.
+
+    A writer that is being replaced keeps answering what it has already accepted.
+    """
+    folder = path.parent
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    fresh = folder / f"w{time.monotonic_ns():x}"
+    listening.bind(reachable(fresh))
+    fresh.chmod(0o600)
+    listening.listen(2048)
+    fresh.rename(path)
+    return listening

@@ -1,0 +1,111 @@
+"""The answers of one selection of flags, kept as bytes once they were built."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from burgee.engine.program import CompiledFlag
+from burgee.formats.strict_json import encode
+from burgee.model.flag import MetadataValue
+from burgee.model.json import JsonObject, JsonValue
+from burgee.model.resolution import ErrorCode, Reason, Resolution
+from burgee.surfaces.http.answer import GZIP_FROM_BYTES, Answer, json_answer
+from burgee.surfaces.http.metrics import EVALUATIONS
+
+STATUS_OF_ERROR = {
+    ErrorCode.FLAG_NOT_FOUND: 404,
+    ErrorCode.PARSE_ERROR: 400,
+    ErrorCode.TYPE_MISMATCH: 400,
+    ErrorCode.TARGETING_KEY_MISSING: 400,
+    ErrorCode.INVALID_CONTEXT: 400,
+    ErrorCode.GENERAL: 400,
+}
+
+DETAILS = {
+    ErrorCode.FLAG_NOT_FOUND: "flag `{key}` does not exist",
+    ErrorCode.PARSE_ERROR: "error parsing the flag `{key}`",
+}
+"""flagd's own words; every failure carries errorDetails, which the Python client needs."""
+
+GENERAL_DETAILS = "error processing the flag for evaluation"
+NO_VARIANT = ""
+"""What a disabled flag or a code default carries as variant: docs/decisions/0020."""
+
+OUTCOME = {reason: EVALUATIONS.index(reason.value) for reason in Reason}
+
+
+class Ready(NamedTuple):
+    """A finished 200 answer: its bytes after the date header, and which outcome to count."""
+
+    tail: bytes
+    outcome: int
+
+
+class SelectionAnswers:
+    """Bytes of every resolution of one selection, made when first needed.
+
+    Keyed by the identity of the resolution, which a program keeps for a flag as long as it does not
+    change: the next revision of a selection takes over what is still true (`following`).
+    """
+
+    __slots__ = ("_bound", "evaluators", "flags", "fragments", "outcomes", "ready", "reflection")
+
+    def __init__(
+        self,
+        flags: dict[str, CompiledFlag],
+        ordered: tuple[CompiledFlag, ...],
+        reflection: dict[str, MetadataValue],
+        *,
+        previous: "SelectionAnswers | None" = None,
+    ) -> None:
+        self.flags = flags
+        self.reflection = reflection
+        self.evaluators: list[Callable[[JsonObject], Resolution]] = [flag.evaluate for flag in ordered]
+        self._bound = 1000 + 2 * sum([len(flag.resolutions) for flag in ordered])
+        kept = previous is not None and len(previous.fragments) <= self._bound
+        self.ready: dict[Resolution, Ready] = previous.ready if previous and kept else {}
+        self.fragments: dict[Resolution, bytes] = previous.fragments if previous and kept else {}
+        self.outcomes: dict[Resolution, int] = previous.outcomes if previous and kept else {}
+
+    def single(self, resolution: Resolution) -> Answer:
+        """The whole answer for one flag; successes below the gzip threshold are kept in `ready`."""
+        status = 200 if resolution.error_code is None else STATUS_OF_ERROR[resolution.error_code]
+        answer = json_answer(status, encode(self.describe(resolution)))
+        if status == 200 and len(answer.body) < GZIP_FROM_BYTES:
+            if len(self.ready) > self._bound:
+                self.ready.clear()
+            self.ready[resolution] = Ready(answer.tail(), OUTCOME[resolution.reason])
+        return answer
+
+    def bulk(self, context: JsonObject) -> list[bytes]:
+        """One JSON fragment a flag, in order; failures stand inline."""
+        resolutions = [evaluate(context) for evaluate in self.evaluators]
+        fragments = self.fragments
+        try:
+            return [fragments[resolution] for resolution in resolutions]
+        except KeyError:
+            if len(fragments) > self._bound:
+                fragments.clear()
+            for resolution in resolutions:
+                if resolution not in fragments:
+                    fragments[resolution] = encode(self.describe(resolution))
+            return [fragments[resolution] for resolution in resolutions]
+
+    def describe(self, resolution: Resolution) -> JsonObject:
+        """The OFREP form of a resolution (flagd.md section 3)."""
+        metadata: JsonObject = {**self.reflection, **resolution.metadata}
+        if resolution.error_code is not None:
+            return failure(resolution.flag_key, resolution.error_code, metadata)
+        answer: JsonObject = {"key": resolution.flag_key, "reason": resolution.reason.value}
+        if resolution.variant is None:
+            return {**answer, "variant": NO_VARIANT, "metadata": metadata}
+        return {**answer, "variant": resolution.variant, "value": resolution.value, "metadata": metadata}
+
+
+def failure(key: str | None, code: ErrorCode, metadata: JsonValue = None, *, details: str = "") -> JsonObject:
+    """An OFREP failure; `key` None is that of a whole bulk request."""
+    words = details or DETAILS.get(code, GENERAL_DETAILS).format(key=key)
+    body: JsonObject = {} if key is None else {"key": key}
+    body |= {"errorCode": code.value, "errorDetails": words}
+    if key is not None:
+        body["metadata"] = metadata if metadata is not None else {}
+    return body

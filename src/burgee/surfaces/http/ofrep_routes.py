@@ -1,0 +1,84 @@
+"""The ASGI routes of OFREP: the same functions as the inline path, for everything unusual."""
+
+from time import perf_counter
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from burgee.surfaces.http.answer import Answer
+from burgee.surfaces.http.metrics import BULK, EVALUATE, STREAM
+from burgee.surfaces.http.ofrep import BULK_PATH, STREAM_PATH, Ofrep
+from burgee.surfaces.http.stream_sink import AsgiSink, stream_request
+from burgee.surfaces.http.streams import StreamHub
+
+
+def ofrep_routes(ofrep: Ofrep) -> list[Route]:
+    """Single and bulk evaluation."""
+
+    async def single(request: Request) -> Response:
+        body = await request.body()
+        started = perf_counter()
+        answer = ofrep.single(request.path_params["key"], dict(request.scope["headers"]), body)
+        ofrep.counters.answered(EVALUATE, answer.status, perf_counter() - started)
+        return _response(answer)
+
+    async def bulk(request: Request) -> Response:
+        body = await request.body()
+        started = perf_counter()
+        answer = ofrep.bulk(request.scope["query_string"], dict(request.scope["headers"]), body)
+        ofrep.counters.answered(BULK, answer.status, perf_counter() - started)
+        return _response(answer)
+
+    return [
+        Route(BULK_PATH, bulk, methods=["POST"], name="ofrep.bulk"),
+        Route(f"{BULK_PATH}/", bulk, methods=["POST"], name="ofrep.bulk.slash"),
+        Route(f"{BULK_PATH}/{{key:path}}", single, methods=["POST"], name="ofrep.single"),
+    ]
+
+
+def stream_routes(ofrep: Ofrep, hub: StreamHub) -> list[Route]:
+    """Event streams."""
+
+    async def stream(request: Request) -> "_Stream | Response":
+        headers = dict(request.scope["headers"])
+        scope = stream_request(ofrep, hub, request.scope["raw_path"], headers)
+        if isinstance(scope, Answer):
+            ofrep.counters.answered(STREAM, scope.status, 0.0)
+            return _response(scope)
+        sink = AsgiSink()
+        first = hub.join(sink, scope, headers.get(b"last-event-id", b"").decode("latin-1"))
+        ofrep.counters.answered(STREAM, 200, 0.0)
+        return _Stream(sink, hub, first)
+
+    return [
+        Route(STREAM_PATH, stream, methods=["GET"], name="ofrep.stream"),
+        Route(f"{STREAM_PATH}/{{selector:path}}", stream, methods=["GET"], name="ofrep.stream.selector"),
+    ]
+
+
+class _Stream(Response):
+    """A response that lasts as long as its stream."""
+
+    def __init__(self, sink: AsgiSink, hub: StreamHub, first: bytes) -> None:
+        super().__init__(status_code=200)
+        self._sink, self._hub, self._first = sink, hub, first
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            if scope["method"] != "HEAD":
+                await self._sink.run(self._first, receive, send)
+        finally:
+            self._hub.leave(self._sink)
+        if scope["method"] == "HEAD":
+            await Response(media_type="text/event-stream")(scope, receive, send)
+
+
+def _response(answer: Answer) -> Response:
+    response = Response(answer.body, status_code=answer.status)
+    response.raw_headers = [
+        *answer.headers,
+        *([] if answer.status == 304 else [(b"content-length", str(len(answer.body)).encode())]),
+    ]
+    return response

@@ -1,0 +1,323 @@
+"""uvicorn's HTTP protocol, with three things added.
+
+Evaluation is answered inside the parser's callbacks, before an ASGI scope or a task exists; event streams
+are written straight to their transports; and everything that a client may do slowly or at length has an
+end. Whatever is unusual about a request sends it the normal way, through ASGI, to the same functions.
+"""
+
+import asyncio
+from enum import IntEnum
+from time import perf_counter
+from typing import Any
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from burgee.formats.strict_json import encode
+from burgee.surfaces.http.answer import Answer, json_answer
+from burgee.surfaces.http.edge import Edge
+from burgee.surfaces.http.metrics import BULK, CONNECTIONS, EVALUATE, STREAM
+from burgee.surfaces.http.stream_sink import STREAM_HEAD, TransportSink, stream_request
+
+EVALUATE_PREFIX = b"/ofrep/v1/evaluate/flags"
+SINGLE_PREFIX = EVALUATE_PREFIX + b"/"
+STREAM_PREFIX = b"/ofrep/v1/sse"
+BUFFERED_BYTES = 32 * 1024 * 1024
+"""A client that pipelines and does not read is cut off when this much waits for it."""
+DISCARDED_BYTES = 4 * 1024 * 1024
+"""How much a refused client may still send before its connection is reset."""
+
+
+class Phase(IntEnum):
+    """Where a connection is in its request; the order matters to `data_received`."""
+
+    IDLE = 0
+    HEAD = 1
+    BODY = 2
+    WORK = 3
+    STREAM = 4
+    REFUSED = 5
+
+
+class Refused(Exception):
+    """Raised in a parser callback to stop parsing; the answer is already written."""
+
+
+class BurgeeProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(
+        self,
+        edge: Edge,
+        config: Config,
+        server_state: ServerState,
+        *,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        super().__init__(config, server_state, {}, loop)
+        self.edge = edge
+        self.phase = Phase.HEAD  # a connection that says nothing is late, like one that stops in its head
+        self.since = edge.now
+        self.fed = 0
+        self.body_bytes = 0
+        self.body: bytes | bytearray = b""
+        self.known: dict[bytes, bytes] | None = None
+        self.stalled_since = 0.0
+        self.sink: TransportSink | None = None
+
+    # -- the connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._count_connections()
+        if len(self.connections) > self.edge.limits.connections:
+            self._refuse(503, "connections", "too many connections", (b"retry-after", b"5"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._count_connections()
+        if self.sink is not None:
+            self.edge.hub.leave(self.sink)
+
+    def _count_connections(self) -> None:
+        if self.edge.counts_connections:
+            self.edge.counters.cells[CONNECTIONS] = len(self.connections)
+
+    def data_received(self, data: bytes) -> None:
+        self.fed += len(data)
+        if self.phase >= Phase.STREAM:
+            if self.fed > DISCARDED_BYTES:
+                self.transport.abort()
+            return
+        if self.phase == Phase.IDLE:
+            self.phase, self.since, self.fed = Phase.HEAD, self.edge.now, len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            if self.cycle is not None:
+                self.cycle.keep_alive = False  # what follows is of another protocol, and is not read
+        except httptools.HttpParserError:
+            if self.phase != Phase.REFUSED:
+                self._refuse(400, "malformed", "this is not HTTP/1.1")
+        if self.phase == Phase.HEAD and self.fed > self.edge.limits.header_bytes + self.edge.limits.url_bytes:
+            self._refuse(431, "headers", "the header fields are too long")
+
+    def pause_writing(self) -> None:
+        self.stalled_since = self.edge.now
+        self.flow.pause_writing()
+        if self.sink is not None:
+            self.sink.paused = True
+        elif self.phase < Phase.WORK:
+            self.flow.pause_reading()  # no more inline answers until the client has taken these
+
+    def resume_writing(self) -> None:
+        self.stalled_since = 0.0
+        self.flow.resume_writing()
+        if self.sink is not None:
+            self.sink.paused = False
+            self.edge.hub.caught_up(self.sink)
+        elif self.phase < Phase.WORK:
+            self.flow.resume_reading()
+
+    def check(self) -> None:
+        """Enforce the deadlines; called about once a second."""
+        now, deadlines = self.edge.now, self.edge.deadlines
+        if self.stalled_since and now - self.stalled_since > deadlines.write:
+            self.edge.counters.refused("write_stall")
+            self.transport.abort()
+            return
+        waited = now - self.since
+        match self.phase:
+            case Phase.HEAD | Phase.BODY:
+                if self.flow.read_paused:
+                    self.since = now  # it is we who do not read
+                elif waited > (deadlines.head if self.phase == Phase.HEAD else deadlines.body):
+                    self._refuse(408, "receipt", "the request did not arrive in time")
+            case Phase.IDLE if waited > deadlines.idle:
+                self.transport.close()
+            case Phase.REFUSED if waited > deadlines.linger:
+                self.transport.abort()
+
+    def drain(self, *, last_call: bool) -> None:
+        """Going down: finish what runs; at the last call close what is idle."""
+        if self.phase == Phase.WORK or (self.cycle is not None and not self.cycle.response_complete):
+            self.cycle.keep_alive = False
+        elif last_call and self.phase in {Phase.IDLE, Phase.HEAD}:
+            self.transport.close()
+
+    # -- the parser's callbacks
+
+    def on_message_begin(self) -> None:
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self.known = None
+        self.body = b""
+        self.body_bytes = 0
+        if self.phase != Phase.HEAD:
+            self.phase, self.since, self.fed = Phase.HEAD, self.edge.now, 0
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+        if len(self.url) > self.edge.limits.url_bytes:
+            self._refuse(414, "url", "the address is too long")
+            raise Refused
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        headers, limits = self.headers, self.edge.limits
+        if len(headers) > limits.header_fields or (
+            self.fed > limits.header_bytes
+            and sum([len(name) + len(value) + 4 for name, value in headers]) > limits.header_bytes
+        ):
+            self._refuse(431, "headers", "there are too many header fields, or they are too long")
+            raise Refused
+        known = dict(headers)
+        length = known.get(b"content-length", b"")
+        if len(length) > 5 and int(length) > self.edge.body_limit(self.url):
+            self._refuse(413, "body", "the body is too large")
+            raise Refused
+        self.phase = Phase.BODY
+        self.since = self.edge.now
+        if self._is_inline(known):
+            self.known = known
+        else:
+            self._through_asgi(known)
+
+    def on_body(self, body: bytes) -> None:
+        self.body_bytes += len(body)
+        if self.body_bytes > self.edge.limits.body_bytes and self.body_bytes > self.edge.body_limit(self.url):
+            self._refuse(413, "body", "the body is too large")
+            raise Refused
+        if self.known is None:
+            super().on_body(body)
+        elif isinstance(self.body, bytearray):
+            self.body += body
+        else:
+            self.body = bytearray(self.body) + body if self.body else body
+
+    def on_message_complete(self) -> None:
+        if self.known is not None:
+            self._answer(self.known)
+        else:
+            super().on_message_complete()
+            done = self.cycle.response_complete
+            self.phase, self.since = (Phase.IDLE if done else Phase.WORK), self.edge.now
+
+    def on_response_complete(self) -> None:
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+        elif self.phase == Phase.WORK:
+            self.phase, self.since = Phase.IDLE, self.edge.now
+
+    # -- the three ways of a request
+
+    def _is_inline(self, known: dict[bytes, bytes]) -> bool:
+        """Whether nothing about this request needs more than its own bytes."""
+        if not self.url.startswith(b"/ofrep/v1/") or not self.edge.inline:
+            return False
+        if len(known) != len(self.headers) or b"expect" in known or b"upgrade" in known:
+            return False
+        if self.cycle is not None and not self.cycle.response_complete:
+            return False
+        if b"connection" in known and self.parser.get_http_version() != "1.1":
+            return False
+        method = self.parser.get_method()
+        if method == b"POST":
+            return self.url.startswith(EVALUATE_PREFIX) and b"%" not in self.url
+        return method == b"GET" and self.url.startswith(STREAM_PREFIX)
+
+    def _through_asgi(self, known: dict[bytes, bytes]) -> None:
+        url, headers = self.url, self.headers
+        super().on_message_begin()
+        self.url = url
+        self.headers.extend(headers)
+        self.expect_100_continue = known.get(b"expect", b"").lower() == b"100-continue"
+        super().on_headers_complete()
+        if self.edge.draining or b"upgrade" in known:
+            self.cycle.keep_alive = False
+
+    def _answer(self, known: dict[bytes, bytes]) -> None:
+        started = perf_counter()
+        edge, url = self.edge, self.url
+        self.known = None
+        close = edge.draining or not self.parser.should_keep_alive()
+        body, self.body = self.body, b""
+        body = bytes(body) if isinstance(body, bytearray) else body
+        self.phase, self.since = Phase.IDLE, edge.now
+        route = EVALUATE
+        if url.startswith(SINGLE_PREFIX) and len(url) > len(SINGLE_PREFIX):
+            key = url[len(SINGLE_PREFIX) :].decode("latin-1")
+            ready = edge.ofrep.quick(key, known, body)
+            if ready is not None and not close:
+                self.transport.write(edge.ok + ready.tail)
+                edge.counters.evaluated(ready.outcome)
+                edge.counters.answered(EVALUATE, 200, perf_counter() - started)
+                return
+            answer = edge.ofrep.single(key.partition("?")[0], known, body)
+        elif url.startswith(STREAM_PREFIX):
+            self._open_stream(known)
+            return
+        else:
+            route = BULK
+            path, _, query = url.partition(b"?")
+            if path not in {EVALUATE_PREFIX, SINGLE_PREFIX}:
+                answer = json_answer(404, encode({"errorDetails": "there is nothing at this address"}))
+            else:
+                answer = edge.ofrep.bulk(query, known, body)
+        self._write(answer, close=close)
+        edge.counters.answered(route, answer.status, perf_counter() - started)
+
+    def _open_stream(self, known: dict[bytes, bytes]) -> None:
+        scope = stream_request(self.edge.ofrep, self.edge.hub, self.url, known)
+        if isinstance(scope, Answer):
+            self._write(scope, close=self.edge.draining or not self.parser.should_keep_alive())
+            self.edge.counters.answered(STREAM, scope.status, 0.0)
+            return
+        self.phase, self.fed = Phase.STREAM, 0
+        self.sink = TransportSink(self.transport)
+        last = known.get(b"last-event-id", b"").decode("latin-1")
+        first = self.edge.hub.join(self.sink, scope, last)
+        self.transport.write(self.edge.ok + STREAM_HEAD + first)
+        self.edge.counters.answered(STREAM, 200, 0.0)
+        self.headers, self.url, self.scope = [], b"", {}  # type: ignore[typeddict-item]
+
+    def _write(self, answer: Answer, *, close: bool) -> None:
+        self.transport.write(self.edge.on_the_wire(answer, close=close))
+        if close:
+            self.transport.close()
+        elif self.transport.get_write_buffer_size() > BUFFERED_BYTES:
+            self.edge.counters.refused("write_stall")
+            self.transport.abort()
+
+    def _refuse(self, status: int, why: str, words: str, *headers: tuple[bytes, bytes]) -> None:
+        """Answer with a problem and close; read on a little, so that the answer is not lost to a reset."""
+        self.edge.counters.refused(why)
+        cycle: Any = self.cycle
+        self.phase, self.since, self.fed = Phase.REFUSED, self.edge.now, 0
+        self.pipeline.clear()
+        if cycle is not None and not cycle.response_complete:
+            started = cycle.response_started
+            cycle.disconnected = True
+            cycle.message_event.set()
+            if started:
+                self.transport.abort()
+                return
+        title = {"type": "about:blank", "status": status, "title": words}
+        problem = Answer(status, ((b"content-type", b"application/problem+json"), *headers), encode(title))
+        if self.transport.is_closing():
+            return
+        self.transport.write(self.edge.on_the_wire(problem, close=True))
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
