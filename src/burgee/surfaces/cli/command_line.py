@@ -1,5 +1,6 @@
 """`burgee`: the group of all commands, and the one place where errors become exit codes."""
 
+import contextlib
 import importlib
 import os
 import sys
@@ -89,7 +90,8 @@ def run(arguments: Sequence[str], environment: Environment) -> int:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         # Python flushes stdout once more at exit; there is nobody left to read it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.PIPE_CLOSED
     except BurgeeError as error:
         return _tell(error, as_json=as_json)

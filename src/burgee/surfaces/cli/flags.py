@@ -45,7 +45,7 @@ def list_flags(
 @command.command("get")
 @click.argument("key")
 @flag_set_option
-@click.option("--revision", type=click.IntRange(0), help="As it was at this revision of its flag set.")
+@click.option("--revision", type=click.IntRange(1), help="As it was at this revision of its flag set.")
 @reaches_flags
 def get(management: Management, output: Output, key: str, flag_set: str, revision: int | None) -> None:
     """Show the flag KEY."""
@@ -85,9 +85,7 @@ def show_flag(output: Output, flag: JsonObject) -> None:
 
 
 def _switch(management: Management, output: Output, path: str, status: str) -> None:
-    flag = management.write(
-        "PATCH", path, {"status": status}, headers={"Content-Type": "application/merge-patch+json"}
-    )
+    flag = management.write("PATCH", path, {"status": status})
     if output.as_json:
         output.document(flag)
     else:

@@ -11,7 +11,7 @@ from burgee.formats import strict_json
 from burgee.model.json import JsonObject, JsonValue
 from burgee.surfaces.cli.management import Management, as_object, flag_path
 from burgee.surfaces.cli.options import flag_set_option, object_or_file, reaches_flags
-from burgee.surfaces.cli.output import Output
+from burgee.surfaces.cli.output import Output, show_warnings
 
 ATTEMPTS = 5
 _BOOLEAN: JsonObject = {"variants": {"on": True, "off": False}, "defaultVariant": "on"}
@@ -78,6 +78,7 @@ def command(
         output.document(flag)
     else:
         output.text(f"{flag['key']} is at version {flag['version']}")
+        show_warnings(output, flag.get("warnings"))
 
 
 def precondition(version: int | None) -> dict[str, str]:

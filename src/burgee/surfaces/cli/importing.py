@@ -13,7 +13,7 @@ from burgee.surfaces.cli import documents
 from burgee.surfaces.cli.difference import differences
 from burgee.surfaces.cli.management import Management, as_object
 from burgee.surfaces.cli.options import reaches_flags
-from burgee.surfaces.cli.output import Output, compact, console
+from burgee.surfaces.cli.output import Output, compact, console, show_warnings
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -104,11 +104,7 @@ def show_report(output: Output, path: Path, report: JsonObject, *, dry_run: bool
                 output.text(f"    {pointer}: {_shown(before)} -> {_shown(after)}")
     if len(changes) > SHOWN_CHANGES:
         output.text(f"... and {len(changes) - SHOWN_CHANGES} more (--json lists all)")
-    for warning in _objects(report.get("warnings")):
-        output.remark(
-            f"warning: {warning.get('flagKey')}{warning.get('pointer')}: {warning.get('message')} "
-            f"[{warning.get('code')}]"
-        )
+    show_warnings(output, report.get("warnings"))
     counts = {kind: sum(change["change"] == kind for change in changes) for kind in _SIGNS}
     words = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "nothing to change"
     output.text(f"{path}: {words}{' (dry run, nothing written)' if dry_run else ''}")

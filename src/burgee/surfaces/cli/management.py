@@ -84,12 +84,11 @@ class Management:
             content=answer.content,
         )
 
-    def write(
-        self, method: str, path: str, document: JsonValue, *, headers: Mapping[str, str] | None = None
-    ) -> JsonObject:
-        """Send `document` as JSON and return the object that is answered."""
+    def write(self, method: str, path: str, document: JsonValue) -> JsonObject:
+        """Send `document` as JSON, or as a merge patch, and return the object that is answered."""
+        content_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
         content = msgspec.json.encode(document)
-        return as_object(self.send(method, path, content=content, headers=headers).document)
+        return as_object(self.send(method, path, content=content, content_type=content_type).document)
 
     def read(self, path: str, query: Query | None = None) -> JsonObject:
         """GET one object."""

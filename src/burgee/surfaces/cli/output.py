@@ -52,6 +52,14 @@ class Output:
         sys.stderr.write(printable(text) + "\n")
 
 
+def show_warnings(output: Output, warnings: JsonValue) -> None:
+    """Say on stderr what a publish let through although it looks like a mistake."""
+    for warning in warnings if isinstance(warnings, list) else []:
+        if isinstance(warning, dict):
+            place = f"{warning.get('flagKey')}{warning.get('pointer')}"
+            output.remark(f"warning: {place}: {warning.get('message')} [{warning.get('code')}]")
+
+
 def console(*, to_stderr: bool = False) -> "Console":
     """A console that honours NO_COLOR, and does not cut lines at 80 characters in a pipe."""
     from rich.console import Console

@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from burgee import __version__
-from burgee.surfaces.cli import command_line
 from burgee.surfaces.cli.command_line import COMMANDS, LazyGroup
 from burgee.surfaces.cli.command_line import burgee as group
 
@@ -19,7 +18,7 @@ def test_help_lists_every_command(burgee: Any) -> None:
     assert ran.code == 0
     for name, (_, line) in COMMANDS.items():
         assert f"  {name} " in ran.out
-        assert line in ran.out
+        assert line in " ".join(ran.out.split())
 
 
 def test_help_says_the_exit_codes(burgee: Any) -> None:
@@ -43,11 +42,9 @@ def test_the_version_is_printed(burgee: Any) -> None:
     assert (ran.code, ran.out) == (0, f"burgee {__version__}\n")
 
 
-@pytest.mark.parametrize(
-    "arguments", [["nonsense"], ["flags", "get"], ["serve", "--port", "65536"], ["--nope"]]
-)
-def test_wrong_usage_is_code_2_on_stderr(burgee: Any, arguments: list[str]) -> None:
-    ran = burgee(*arguments)
+@pytest.mark.parametrize("line", ["nonsense", "flags get", "serve --port 65536", "serve --port -1", "--nope"])
+def test_wrong_usage_is_code_2_on_stderr(burgee: Any, line: str) -> None:
+    ran = burgee(*line.split())
     assert ran.code == 2
     assert ran.out == ""
     assert "Usage:" in ran.err
@@ -119,11 +116,7 @@ def test_nobody_listening_is_unavailable(burgee: Any) -> None:
 @pytest.mark.parametrize(
     ("raised", "code"), [(KeyboardInterrupt(), 130), (click.Abort(), 130), (BrokenPipeError(), 141)]
 )
-def test_being_interrupted_is_quiet(
-    burgee: Any, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int
-) -> None:
-    monkeypatch.setattr(command_line.os, "dup2", lambda *_: None)
-
+def test_being_interrupted_is_quiet(burgee: Any, raised: BaseException, code: int) -> None:
     def interrupt(request: httpx.Request) -> httpx.Response:
         raise raised
 

@@ -69,16 +69,13 @@ def test_what_is_no_object_is_not_this_api(document: object) -> None:
         as_object(document)
 
 
-@given(
-    st.integers(300, 599),
-    st.recursive(
-        st.none() | st.text() | st.integers(),
-        lambda x: (
-            st.lists(x)
-            | st.dictionaries(st.sampled_from(["detail", "errors", "diff", "title", "pointer"]), x)
-        ),
-    ),
+names = st.sampled_from(["detail", "errors", "diff", "title", "pointer"])
+documents = st.recursive(
+    st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(names, inner)
 )
+
+
+@given(st.integers(300, 599), documents)
 def test_any_answer_makes_an_error_and_never_a_crash(status: int, document: object) -> None:
     assert str(error_of(status, document))
 
