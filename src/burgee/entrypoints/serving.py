@@ -45,7 +45,7 @@ def serve_node(
         limits=settings.limits,
         poll_seconds=SHARED_POLL_SECONDS if several else ALONE_POLL_SECONDS,
     )
-    with open_application(settings) as services:
+    with open_application(settings, lock=False, writer=writes) as services:
 
         def ready() -> None:
             if greet:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -40,9 +41,9 @@ class Server:
         """A client that is signed in."""
         return httpx.Client(base_url=self.url, headers=self.headers, **options)  # type: ignore[arg-type]
 
-    def ready(self) -> Mapping[str, object]:
+    def ready(self) -> dict[str, Any]:
         """What /readyz says."""
-        return dict(httpx.get(f"{self.ops_url}/readyz", timeout=5).json())
+        return dict(httpx.get(f"{self.ops_url}/readyz", timeout=5).raise_for_status().json())
 
     def kill(self) -> None:
         """SIGKILL to the server and its workers, all at once."""
@@ -102,7 +103,7 @@ def running_server(
         )
     server = Server(process, folder)
     try:
-        _wait(server, output)
+        _wait(server, output, workers)
         yield server
     finally:
         if process.poll() is None:
@@ -121,18 +122,18 @@ def token(
     return RsaTokenSigner(load_signing_key(data / "signing-key.pem")).sign(claims)
 
 
-def _wait(server: Server, output: Path) -> None:
+def _wait(server: Server, output: Path, workers: int) -> None:
     give_up = time.monotonic() + START_SECONDS
     while time.monotonic() < give_up:
         if server.process.poll() is not None:
             break
         try:
             said = msgspec.json.decode((server.data / "server.json").read_bytes())
-            if said["pid"] == server.pid and httpx.get(said["opsUrl"] + "/readyz").status_code == 200:
-                server.url, server.ops_url = said["url"], said["opsUrl"]
+            server.url, server.ops_url = said["url"], said["opsUrl"]
+            if said["pid"] == server.pid and len(server.ready()["workers"]) >= workers:
                 server.token = token(server.data)
                 return
-        except (OSError, msgspec.DecodeError, httpx.TransportError):
+        except (OSError, msgspec.DecodeError, httpx.HTTPError):
             pass
         time.sleep(0.02)
     raise RuntimeError(f"the server did not start:\n{output.read_text(encoding='utf-8')}")

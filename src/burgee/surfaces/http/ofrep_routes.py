@@ -2,7 +2,7 @@
 
 from time import perf_counter
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -18,14 +18,14 @@ def ofrep_routes(ofrep: Ofrep) -> list[Route]:
     """Single and bulk evaluation."""
 
     async def single(request: Request) -> Response:
-        body = await request.body()
+        body = await _body(request)
         started = perf_counter()
         answer = ofrep.single(request.path_params["key"], dict(request.scope["headers"]), body)
         ofrep.counters.answered(EVALUATE, answer.status, perf_counter() - started)
         return _response(answer)
 
     async def bulk(request: Request) -> Response:
-        body = await request.body()
+        body = await _body(request)
         started = perf_counter()
         answer = ofrep.bulk(request.scope["query_string"], dict(request.scope["headers"]), body)
         ofrep.counters.answered(BULK, answer.status, perf_counter() - started)
@@ -73,6 +73,14 @@ class _Stream(Response):
             self._hub.leave(self._sink)
         if scope["method"] == "HEAD":
             await Response(media_type="text/event-stream")(scope, receive, send)
+
+
+async def _body(request: Request) -> bytes:
+    """The body; of a client that went away nothing, since nobody reads the answer."""
+    try:
+        return await request.body()
+    except ClientDisconnect:
+        return b""
 
 
 def _response(answer: Answer) -> Response:
