@@ -184,10 +184,7 @@ class _SetImport:
         else:
             there = self._committer.entity(self._after.key, key)
             if isinstance(there, Tombstone) and not force and there.reserved_until > self._after.updated_at:
-                message = (
-                    f"flag {key} was deleted; its key stays reserved for 30 days unless the import is forced"
-                )
-                raise KeyReservedError(message, until=there.reserved_until)
+                raise key_reserved(there)
         flag = next_flag(draft, key=key, there=there, flag_set=self._after, author=self._author)
         findings = self._inspector.flag(flag, self._after, lenient=lenient)
         self.warnings += findings.warnings

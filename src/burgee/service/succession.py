@@ -13,7 +13,8 @@ _key = attrgetter("key")
 def succeed(flags: tuple[Flag, ...], changed: Mapping[str, Flag | None]) -> tuple[Flag, ...]:
     """`flags` (ordered by key) with `changed` in their places; None removes. The result is ordered by key."""
     if len(changed) > _FEW:
-        merged = {flag.key: flag for flag in flags} | changed
+        merged: dict[str, Flag | None] = {flag.key: flag for flag in flags}
+        merged.update(changed)
         return tuple(flag for _, flag in sorted(merged.items()) if flag is not None)
     # One flag in a set of 10,000: copying pointers is cheap, hashing every key is not.
     after = list(flags)
