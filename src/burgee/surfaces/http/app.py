@@ -1,0 +1,65 @@
+"""The HTTP application: the route table, behind the envelope that every answer wears."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from itertools import groupby
+
+import anyio
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Lifespan
+
+from burgee.errors import NotFoundError
+from burgee.service.services import Services
+from burgee.surfaces.http.envelope import Envelope
+from burgee.surfaces.http.problems import MethodNotAllowedError
+from burgee.surfaces.http.resource import Pools, Resource
+from burgee.surfaces.http.routes import OPERATIONS
+
+
+def build_app(
+    services: Services,
+    *,
+    evaluation_routes: Sequence[BaseRoute] = (),
+    public_url: str = "",
+    new_request_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+    log_requests: bool = False,
+    lifespan: Lifespan[Starlette] | None = None,
+) -> Starlette:
+    """Everything that answers on the HTTP port.
+
+    `evaluation_routes` are OFREP and its streams, tried first. `public_url` is the address that browsers
+    use where a proxy stands in front, "" where they come straight to us.
+    """
+    pools = Pools(reads=anyio.CapacityLimiter(16), writes=anyio.CapacityLimiter(8))
+    origin = "/".join(public_url.split("/")[:3])
+    by_path = groupby(sorted(OPERATIONS, key=lambda o: o.path), key=lambda o: o.path)
+    resources = [
+        Route(path, Resource(tuple(operations), services, pools=pools, public_origin=origin))
+        for path, operations in by_path
+    ]
+    app = Starlette(
+        routes=[*evaluation_routes, *resources],
+        middleware=[
+            Middleware(
+                Envelope, limits=services.limits, new_request_id=new_request_id, log_requests=log_requests
+            )
+        ],
+        exception_handlers={HTTPException: _as_ours},
+        lifespan=lifespan,
+    )
+    # Another path is another thing: no redirect may carry a request to where it was not sent.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _as_ours(_: Request, error: Exception) -> Response:
+    """Turn the router's refusals into errors that the envelope answers as problems."""
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        raise MethodNotAllowedError(tuple(sorted(method.strip() for method in allowed.split(","))))
+    raise NotFoundError("there is nothing at this path")

@@ -1,0 +1,49 @@
+"""The audit log: who changed what, and whether the record was tampered with."""
+
+from burgee.ports import AuditQuery
+from burgee.surfaces.http.exchange import Answer, Call, json_answer
+from burgee.surfaces.http.management.cursors import invalid_cursor, read_cursor, write_cursor
+from burgee.surfaces.http.management.flags import DEFAULT_PAGE
+from burgee.surfaces.http.management.scope import in_scope
+from burgee.surfaces.http.management.views import AuditPage, VerificationView
+
+
+def list_audit(call: Call) -> Answer:
+    """A page of audit events, newest first."""
+    limit = call.integer("limit", DEFAULT_PAGE)
+    query = AuditQuery(
+        actor=call.maybe_text("actor"),
+        flag_set=call.maybe_text("flagSet"),
+        flag_key=call.maybe_text("key"),
+        action=call.maybe_text("action"),
+        since=call.maybe_number("since"),
+        until=call.maybe_number("until"),
+        before=_before(call),
+        limit=limit,
+    )
+    events = call.services.audit_log.list(query)
+    more = len(events) == limit and events[-1].sequence > 1
+    page = AuditPage(
+        items=tuple(event for event in events if in_scope(call, event.flag_set)),
+        next_cursor=write_cursor(call, str(events[-1].sequence) if more else None),
+    )
+    return json_answer(page)
+
+
+def verify_audit(call: Call) -> Answer:
+    """Walk the whole hash chain."""
+    verification = call.services.audit_log.verify()
+    return json_answer(
+        VerificationView(
+            ok=verification.ok, checked=verification.checked, first_broken=verification.first_broken
+        )
+    )
+
+
+def _before(call: Call) -> int | None:
+    place = read_cursor(call)
+    if place is None:
+        return None
+    if not (place.isascii() and place.isdecimal() and len(place) <= 15):
+        raise invalid_cursor()
+    return int(place)
