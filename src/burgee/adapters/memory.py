@@ -16,7 +16,7 @@ from burgee.model.change import (
     FlagWrite,
     IdempotencyRecord,
     check_change_set,
-    history_step,
+    history_steps,
     written,
 )
 from burgee.model.flag import Flag, FlagVersion, Tombstone
@@ -118,7 +118,7 @@ class MemoryFlagStore:
     def append_audit(self, draft: AuditDraft) -> AuditEvent:
         with self._lock:
             state = self._state.copy()
-            event = _append(state, draft)
+            (event,) = _chain(state, [draft])
             state.commits += 1
             self._state = state
         return event
@@ -168,15 +168,15 @@ def _apply(state: _State, change: ChangeSet) -> list[AuditEvent]:
     revision = state.sets[key].revision if key in state.sets else 0
     if revision != change.expected_revision:
         raise VersionConflictError(f"flag set {key} is at revision {revision}", current=revision)
-    for write in change.writes:
-        _write(state, change, write)
+    for write, step in zip(change.writes, history_steps(change), strict=True):
+        _write(state, write, step)
     state.sets[key] = change.flag_set
     if change.idempotency is not None:
         _remember(state, change.idempotency)
-    return [_append(state, draft) for draft in change.audit]
+    return _chain(state, change.audit)
 
 
-def _write(state: _State, change: ChangeSet, write: FlagWrite) -> None:
+def _write(state: _State, write: FlagWrite, step: FlagVersion) -> None:
     entity = written(write)
     place = (entity.flag_set, entity.key)
     current = state.flags.get(place) or state.tombstones.get(place)
@@ -189,7 +189,7 @@ def _write(state: _State, change: ChangeSet, write: FlagWrite) -> None:
         state.flags[place] = write.flag
     elif write.tombstone is not None:
         state.tombstones[place] = write.tombstone
-    state.history[place] = (*state.history.get(place, ()), history_step(change, write))
+    state.history[place] = (*state.history.get(place, ()), step)
 
 
 def _remember(state: _State, record: IdempotencyRecord) -> None:
@@ -206,12 +206,15 @@ def _purge(state: _State, now: float) -> None:
         del state.idempotency[place]
 
 
-def _append(state: _State, draft: AuditDraft) -> AuditEvent:
-    sequence, previous_hash = state.head
-    event = chain(draft, sequence=sequence + 1, previous_hash=previous_hash)
-    state.events = (*state.events, event)
-    state.head = (event.sequence, event.hash)
-    return event
+def _chain(state: _State, drafts: Sequence[AuditDraft]) -> list[AuditEvent]:
+    events: list[AuditEvent] = []
+    for draft in drafts:
+        sequence, previous_hash = state.head
+        event = chain(draft, sequence=sequence + 1, previous_hash=previous_hash)
+        state.head = (event.sequence, event.hash)
+        events.append(event)
+    state.events = (*state.events, *events)
+    return events
 
 
 def _state_of(snapshot: StoreSnapshot) -> _State:

@@ -79,10 +79,19 @@ def written(write: FlagWrite) -> Flag | Tombstone:
     return entity
 
 
-def history_step(change: ChangeSet, write: FlagWrite) -> FlagVersion:
-    """The step of history that `write` makes; who, when and what come from the flag's audit event."""
+def history_steps(change: ChangeSet) -> tuple[FlagVersion, ...]:
+    """The steps of history that `change` makes, one for each write.
+
+    Who, when and what come from the audit event of the flag, or from the first where it has none.
+    """
+    audit = {draft.flag_key: draft for draft in reversed(change.audit)}
+    return tuple(
+        _step(change, write, audit.get(written(write).key, change.audit[0])) for write in change.writes
+    )
+
+
+def _step(change: ChangeSet, write: FlagWrite, audit: AuditDraft) -> FlagVersion:
     entity = written(write)
-    audit = next((draft for draft in change.audit if draft.flag_key == entity.key), change.audit[0])
     return FlagVersion(
         flag_set=entity.flag_set,
         key=entity.key,

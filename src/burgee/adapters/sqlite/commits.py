@@ -11,7 +11,7 @@ from burgee.adapters.sqlite.seals import EMPTY_DIGEST, toggled
 from burgee.adapters.sqlite.verification import VerifiedSets
 from burgee.errors import VersionConflictError
 from burgee.model.audit import AuditDraft, AuditEvent, chain
-from burgee.model.change import ChangeSet, FlagWrite, history_step, written
+from burgee.model.change import ChangeSet, FlagWrite, history_steps, written
 from burgee.model.flag_set import FlagSet
 
 
@@ -66,9 +66,9 @@ class Commit:
         if before is not None and any(write.expected_version == 0 for write in change.writes):
             self._verified.require(self._connection, before)  # a key that was lost must not look free
         steps = EMPTY_DIGEST
-        for write in change.writes:
+        for write, step in zip(change.writes, history_steps(change), strict=True):
             digest = toggled(digest, *self._replace(write))
-            steps = toggled(steps, history.write(self._connection, history_step(change, write)))
+            steps = toggled(steps, history.write(self._connection, step))
         history.write_revision(self._connection, key, revision, digest=steps)
         self._put_set(change.flag_set, before, digest)
         self.moves.append(DigestMove(key, old_digest, digest))

@@ -21,17 +21,17 @@ CREATE TABLE head (
 CREATE TABLE flag_sets (
     key TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, flags_digest BLOB NOT NULL,
     content BLOB NOT NULL, seal BLOB NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE TABLE flags (
     flag_set TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, status TEXT NOT NULL,
     search TEXT NOT NULL, tags TEXT NOT NULL, content BLOB NOT NULL, seal BLOB NOT NULL,
     PRIMARY KEY (flag_set, key)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE TABLE flag_versions (
     flag_set TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, revision INTEGER NOT NULL,
     content BLOB NOT NULL, seal BLOB NOT NULL,
     PRIMARY KEY (flag_set, key, version)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX flag_versions_by_revision ON flag_versions (flag_set, revision, key);
 CREATE TABLE revisions (
     flag_set TEXT NOT NULL, revision INTEGER NOT NULL, steps_digest BLOB NOT NULL, seal BLOB NOT NULL,

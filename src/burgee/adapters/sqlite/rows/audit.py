@@ -8,13 +8,13 @@ from burgee.errors import StoreDamagedError
 from burgee.model.audit import AuditEvent, event_hash
 from burgee.ports import AuditQuery
 
+_COLUMNS = "sequence, at, actor, action, flag_set, flag_key, content"
+
 
 def write(connection: apsw.Connection, event: AuditEvent) -> None:
     """Add the event, and the outbox row by which it reaches whoever must hear of it."""
-    columns = (event.sequence, event.at, event.actor, event.action, event.flag_set, event.flag_key)
-    connection.execute(
-        "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)", (*columns, msgspec.json.encode(event))
-    )
+    columns = (*_filters(event), msgspec.json.encode(event))
+    connection.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)", columns)
     connection.execute("INSERT INTO outbox VALUES (?, ?)", (event.sequence, event.hash))
 
 
@@ -24,8 +24,8 @@ def find(connection: apsw.Connection, query: AuditQuery) -> tuple[AuditEvent, ..
     Raises StoreDamagedError where one fails its own hash.
     """
     rows = connection.execute(
-        """
-        SELECT sequence, content FROM audit
+        f"""
+        SELECT {_COLUMNS} FROM audit
         WHERE (:before IS NULL OR sequence < :before)
           AND (:actor IS NULL OR actor = :actor)
           AND (:flag_set IS NULL OR flag_set = :flag_set)
@@ -34,7 +34,7 @@ def find(connection: apsw.Connection, query: AuditQuery) -> tuple[AuditEvent, ..
           AND (:since IS NULL OR at >= :since)
           AND (:until IS NULL OR at < :until)
         ORDER BY sequence DESC LIMIT :limit
-        """,
+        """,  # noqa: S608
         {**{name: getattr(query, name) for name in query.__struct_fields__}, "limit": max(0, query.limit)},
     )
     return tuple(_sound(_event(row)) for row in rows)
@@ -46,7 +46,7 @@ def read_range(connection: apsw.Connection, *, first: int, limit: int) -> tuple[
     One that cannot be read at all comes back as an event that breaks the chain at its place.
     """
     rows = connection.execute(
-        "SELECT sequence, content FROM audit WHERE sequence >= ? ORDER BY sequence LIMIT ?",
+        f"SELECT {_COLUMNS} FROM audit WHERE sequence >= ? ORDER BY sequence LIMIT ?",  # noqa: S608
         (first, max(0, limit)),
     )
     return tuple(_event(row) for row in rows)
@@ -68,19 +68,30 @@ def read_outbox(connection: apsw.Connection, *, first: int, limit: int) -> tuple
 
 
 def _event(row: tuple[Value, ...]) -> AuditEvent:
-    sequence, content = row
+    *columns, content = row
     try:
-        return msgspec.json.decode(content if isinstance(content, bytes) else b"", type=AuditEvent)
+        event = msgspec.json.decode(content if isinstance(content, bytes) else b"", type=AuditEvent)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return AuditEvent(
-            at=0,
-            actor="",
-            action="event.unreadable",
-            entity="",
-            sequence=sequence if isinstance(sequence, int) else 0,
-            previous_hash="",
-            hash="",
-        )
+        return _unreadable(columns[0])
+    # A field whose name was damaged is passed over by the decoder: only the bytes themselves show it.
+    as_written = columns == _filters(event) and content == msgspec.json.encode(event)
+    return event if as_written else _unreadable(columns[0])
+
+
+def _unreadable(sequence: Value) -> AuditEvent:
+    return AuditEvent(
+        at=0,
+        actor="",
+        action="event.unreadable",
+        entity="",
+        sequence=sequence if isinstance(sequence, int) else 0,
+        previous_hash="",
+        hash="",
+    )
+
+
+def _filters(event: AuditEvent) -> list[Value]:
+    return [event.sequence, event.at, event.actor, event.action, event.flag_set, event.flag_key]
 
 
 def _sound(event: AuditEvent) -> AuditEvent:
