@@ -47,6 +47,7 @@ class Edge:
         self.counts_connections = counts_connections
         self.ofrep, self.hub, self.counters = ofrep, hub, counters
         self.limits, self.deadlines, self.inline = limits, deadlines or Deadlines(), inline
+        self.head_bytes = limits.header_bytes + limits.url_bytes
         self.draining = False
         self.now = 0.0
         self.date = b""

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter_ns
 
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -177,11 +177,11 @@ class Counting:
         if scope["type"] != "http" or scope["path"].startswith("/ofrep/"):
             await self._app(scope, receive, send)
             return
-        started = perf_counter()
+        started = perf_counter_ns()
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._counters.answered(MANAGEMENT, message["status"], perf_counter() - started)
+                self._counters.answered(MANAGEMENT, message["status"], perf_counter_ns() - started)
             await send(message)
 
         await self._app(scope, receive, counted)

@@ -68,6 +68,7 @@ class Ofrep:
     ) -> None:
         self.audience = Audience(access, open_to_all=open_to_all)
         self.counters = counters
+        self._open = open_to_all
         self._live, self._limits, self._refresh = live, limits, refresh
         self._public_url = public_url.rstrip("/")
         self._salt = f"{__version__} {salt} {public_url}"
@@ -84,7 +85,7 @@ class Ofrep:
         if self._live.current is not self._catalogue:
             self._turn()
         selected = self._everything
-        if b"flagd-selector" in headers or not self.audience.open_to_all:
+        if b"flagd-selector" in headers or not self._open:
             try:
                 selected = self._select(self.audience.scope(headers))
             except (InvalidInputError, UnauthenticatedError, ForbiddenError):
