@@ -44,25 +44,23 @@ def command(
 ) -> int:
     """Publish flagd definition FILES (JSON, or YAML by extension).
 
-    Several files are tried first, and nothing is written unless every one of them is accepted.
+    All of them are tried first, and nothing is written unless every one is accepted.
     """
     if switches["replace"] and len(files) > 1:
         raise click.UsageError("--replace takes one file: the second would delete the flags of the first")
-    switches = {"dryRun": switches.pop("dry_run"), **switches}
+    dry_run = switches.pop("dry_run")
     query = {"flagSet": flag_set, "source": source, **{name: True for name, on in switches.items() if on}}
     bodies = [(path, documents.read(path)) for path in files]
-    steps = len(bodies) if len(bodies) == 1 or switches["dryRun"] else 2 * len(bodies)
-    with progress_of(steps) as advance:
-        if steps > len(bodies):
-            _send_all(management, bodies, {**query, "dryRun": True}, advance)
-        reports = _send_all(management, bodies, query, advance)
+    with progress_of(len(bodies) if dry_run else 2 * len(bodies)) as advance:
+        trials = _send_all(management, bodies, {**query, "dryRun": True}, advance)
+        reports = trials if dry_run else _send_all(management, bodies, query, advance)
     if output.as_json:
         output.document(
             [{"file": str(path), **report} for (path, _), report in zip(bodies, reports, strict=True)]
         )
     else:
-        for (path, _), report in zip(bodies, reports, strict=True):
-            show_report(output, path, report, dry_run=switches["dryRun"])
+        for (path, _), trial, report in zip(bodies, trials, reports, strict=True):
+            show_report(output, path, trial, report)
     return 0
 
 
@@ -94,20 +92,23 @@ class Advance:
             self._progress.update(task, description=file, advance=steps)
 
 
-def show_report(output: Output, path: Path, report: JsonObject, *, dry_run: bool) -> None:
-    """Print what one file changed, and what looks like a mistake in it."""
+def show_report(output: Output, path: Path, trial: JsonObject, report: JsonObject) -> None:
+    """Print what one file changed, and what looks like a mistake in it; contents are told by the trial."""
+    contents = {(each.get("flagSet"), each.get("key")): each for each in _objects(trial.get("changes"))}
     changes = [change for change in _objects(report.get("changes")) if change.get("change") in _SIGNS]
     for change in changes[:SHOWN_CHANGES]:
-        output.text(f"{_SIGNS[str(change['change'])]} {change.get('flagSet')}/{change.get('key')}")
-        if change["change"] == "updated":
-            for pointer, before, after in differences(change.get("before"), change.get("after")):
+        place = (change.get("flagSet"), change.get("key"))
+        output.text(f"{_SIGNS[str(change['change'])]} {place[0]}/{place[1]}")
+        if change["change"] == "updated" and place in contents:
+            content = contents[place]
+            for pointer, before, after in differences(content.get("before"), content.get("after")):
                 output.text(f"    {pointer}: {_shown(before)} -> {_shown(after)}")
     if len(changes) > SHOWN_CHANGES:
         output.text(f"... and {len(changes) - SHOWN_CHANGES} more (--json lists all)")
     show_warnings(output, report.get("warnings"))
     counts = {kind: sum(change["change"] == kind for change in changes) for kind in _SIGNS}
     words = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "nothing to change"
-    output.text(f"{path}: {words}{' (dry run, nothing written)' if dry_run else ''}")
+    output.text(f"{path}: {words}{' (dry run, nothing written)' if report.get('dryRun') else ''}")
 
 
 def _send_all(

@@ -4,6 +4,7 @@ import re
 
 import click
 
+from burgee.model.json import JsonObject
 from burgee.surfaces.cli.management import Management
 from burgee.surfaces.cli.options import reaches_flags
 from burgee.surfaces.cli.output import Output
@@ -38,10 +39,16 @@ def command() -> None:
 @click.option("--role", type=click.Choice(ROLES), required=True, help="What the bearer may do.")
 @click.option("--subject", required=True, metavar="NAME", help="Who the bearer is, in the audit log.")
 @click.option("--ttl", type=Duration(), default="1h", show_default=True, help="How long it is good.")
+@click.option("--flag-set", "flag_sets", multiple=True, metavar="SET", help="Only this flag set.")
 @reaches_flags
-def create(management: Management, output: Output, role: str, subject: str, ttl: int) -> None:
+def create(
+    management: Management, output: Output, role: str, subject: str, ttl: int, flag_sets: tuple[str, ...]
+) -> None:
     """Print a signed token, and nothing else."""
-    answer = management.write("POST", "/api/v1/tokens", {"subject": subject, "role": role, "ttlSeconds": ttl})
+    request: JsonObject = {"subject": subject, "role": role, "ttlSeconds": ttl}
+    if flag_sets:
+        request["flagSets"] = list(flag_sets)
+    answer = management.write("POST", "/api/v1/tokens", request)
     if output.as_json:
         output.document(answer)
     else:
