@@ -1,0 +1,187 @@
+"""Refreshing: other processes' publishes arrive, failures change nothing."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from burgee.adapters.memory import MemoryFlagStore
+from burgee.errors import StoreDamagedError, UnavailableError
+from burgee.model.snapshot import StoreSnapshot
+from burgee.testing.workshop import ADA, HandClock, Workshop
+
+
+class FlakyStore(MemoryFlagStore):
+    """A store that fails while `broken` is set, and counts the looks at it."""
+
+    broken: Exception | None = None
+    looks = 0
+
+    def change_token(self) -> int:
+        self.looks += 1
+        if self.broken is not None:
+            raise self.broken
+        return super().change_token()
+
+
+class KeptSnapshot:
+    """A snapshot file in memory."""
+
+    def __init__(self, snapshot: StoreSnapshot | None = None) -> None:
+        self.snapshot = snapshot
+
+    def load(self) -> StoreSnapshot | None:
+        return self.snapshot
+
+    def save(self, snapshot: StoreSnapshot) -> None:
+        self.snapshot = snapshot
+
+
+@pytest.fixture
+def store() -> FlakyStore:
+    return FlakyStore(HandClock())
+
+
+@pytest.fixture
+def writer(store: FlakyStore) -> Workshop:
+    return Workshop(store)
+
+
+@pytest.fixture
+def reader(store: FlakyStore, writer: Workshop) -> Workshop:
+    writer.put("a")
+    writer.put("b")
+    reader = Workshop(store, clock=writer.clock)
+    reader.refresher.load()
+    return reader
+
+
+def test_a_start_loads_everything(reader: Workshop) -> None:
+    status = reader.refresher.status()
+    assert status.revisions == {"default": 2}
+    assert (status.read_only, status.stale, status.message) == (False, False, "")
+    assert status.snapshot_age_seconds == 0
+
+
+def test_a_publish_elsewhere_arrives_and_only_it_is_compiled(writer: Workshop, reader: Workshop) -> None:
+    before = reader.live.current.programs["default"].flags
+    writer.put("b", default_variant="off")
+    writer.put("c")
+    assert reader.refresher.poll()
+    after = reader.live.current.programs["default"].flags
+    assert list(after) == ["a", "b", "c"]
+    assert after["a"] is before["a"]
+    assert reader.evaluate("b").value is False
+    assert reader.refresher.status().hash == writer.refresher.status().hash
+
+
+def test_a_deletion_and_a_new_set_arrive(writer: Workshop, reader: Workshop) -> None:
+    writer.publisher.delete_flag("default", "a", author=ADA)
+    writer.put("x", flag_set="new")
+    assert reader.refresher.poll()
+    assert list(reader.live.current.programs["default"].flags) == ["b"]
+    assert list(reader.live.current.programs["new"].flags) == ["x"]
+
+
+def test_nothing_new_is_no_change_but_confirms(reader: Workshop) -> None:
+    catalogue = reader.live.current
+    reader.clock.now += 7
+    assert reader.refresher.status().snapshot_age_seconds == 7
+    assert not reader.refresher.poll()
+    assert reader.refresher.status().snapshot_age_seconds == 0
+    assert reader.live.current is catalogue
+
+
+@pytest.mark.parametrize("error", [UnavailableError("gone"), StoreDamagedError("hash"), RuntimeError("bug")])
+def test_a_failed_look_keeps_what_is_served_and_says_so(
+    store: FlakyStore, reader: Workshop, error: Exception
+) -> None:
+    catalogue = reader.live.current
+    store.broken = error
+    assert not reader.refresher.poll()
+    assert reader.live.current is catalogue
+    status = reader.refresher.status()
+    assert status.stale
+    assert status.message
+
+
+def test_failures_are_followed_by_growing_pauses_and_recovery_by_none(
+    store: FlakyStore, writer: Workshop, reader: Workshop
+) -> None:
+    store.broken = UnavailableError("gone")
+    store.looks = 0
+    for _ in range(6_000):
+        reader.refresher.poll()
+        reader.clock.now += 0.01
+    assert 25 <= store.looks <= 45
+    store.broken = None
+    writer.put("c")
+    reader.clock.now += 2
+    assert reader.refresher.poll()
+    assert not reader.refresher.status().stale
+
+
+def test_only_one_thread_looks_at_a_time(store: FlakyStore, reader: Workshop) -> None:
+    with reader.refresher._flight:
+        store.looks = 0
+        assert not reader.refresher.poll()
+    assert store.looks == 0
+
+
+def test_a_store_that_went_back_changes_nothing_and_is_told(reader: Workshop) -> None:
+    emptied = Workshop(clock=reader.clock)
+    emptied.live.swap(reader.live.current)
+    emptied.put("other", flag_set="other")
+    assert not emptied.refresher.poll()
+    status = emptied.refresher.status()
+    assert status.stale
+    assert "revision 0 in the store" in status.message
+    assert list(emptied.live.current.programs["default"].flags) == ["a", "b"]
+
+
+def test_a_start_without_a_store_serves_the_last_good_snapshot(store: FlakyStore, reader: Workshop) -> None:
+    kept = KeptSnapshot(StoreSnapshot(sets=(reader.live.current.programs["default"].snapshot,)))
+    store.broken = StoreDamagedError("the database fails its hash")
+    started = Workshop(store, clock=reader.clock, snapshot_file=kept)
+    started.refresher.load()
+    assert started.evaluate("a").value is True
+    status = started.refresher.status()
+    assert (status.read_only, status.stale) == (True, True)
+    assert "fails its hash" in status.message
+
+
+@pytest.mark.parametrize("kept", [None, KeptSnapshot()])
+def test_a_start_without_anything_serves_nothing_and_does_not_fail(
+    store: FlakyStore, kept: KeptSnapshot | None
+) -> None:
+    store.broken = UnavailableError("gone")
+    started = Workshop(store, snapshot_file=kept)
+    started.refresher.load()
+    assert started.live.current.revisions == {}
+    assert started.refresher.status().snapshot_age_seconds is None
+
+
+def test_a_publish_between_two_reads_is_never_half_seen(
+    store: FlakyStore, writer: Workshop, reader: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.put("b", default_variant="off")
+    changes_since, raced = store.changes_since, []
+
+    def publish_first(*place: Any) -> Any:
+        if not raced:
+            raced.append(True)
+            writer.put("b", default_variant="on")
+        return changes_since(*place)
+
+    monkeypatch.setattr(store, "changes_since", publish_first)
+    assert reader.refresher.poll()
+    snapshot = reader.live.current.programs["default"].snapshot
+    assert snapshot == store.snapshot("default")
+
+
+def test_a_read_only_store_says_why(store: FlakyStore, reader: Workshop) -> None:
+    store.read_only_reason = "damaged; see the guide"
+    status = reader.refresher.status()
+    assert status.read_only
+    assert status.message == "damaged; see the guide"
+    assert msgspec.to_builtins(status)["readOnly"] is True
