@@ -39,11 +39,11 @@ class HighWaterFile:
         self._synced_at = float("-inf")
 
     def read(self) -> Mark:
-        """The highest mark; sequence 0 where there is no file or no slot that can be read."""
+        """The highest mark; sequence 0 where there is no file, or none of its slots can be read."""
         try:
             with self._locked(os.O_RDONLY, fcntl.LOCK_SH) as descriptor:
                 return max(_slots(descriptor), key=lambda mark: mark.sequence)
-        except FileNotFoundError:
+        except OSError:
             return Mark()
 
     def raise_to(self, mark: Mark, *, now: float) -> None:

@@ -406,3 +406,34 @@ def test_a_read_only_store_still_answers_every_read(closed: Path) -> None:
     assert store.tombstone("checkout", "flag-1") is None
     assert store.idempotency_record("a", "b") is None
     assert store.change_token() == store.change_token()
+
+
+class TestRecovery:
+    """What docs/guides/backup-and-recovery.md tells an operator to do."""
+
+    def test_a_backup_made_while_the_store_runs_can_be_restored(self, closed: Path) -> None:
+        store = opened(closed)
+        expected = sets_of(store)
+        copying = apsw.Connection(str(closed / "flags.db"))
+        copying.execute("VACUUM INTO ?", (str(closed / "backup.db"),))
+        copying.close()
+        store.close()
+        spoil_with_garbage(closed / "flags.db")
+        shutil.copy(closed / "backup.db", closed / "flags.db")
+        store = opened(closed)
+        assert store.read_only_reason is None
+        assert sets_of(store) == expected
+        publish(store, a_flag())
+
+    def test_an_older_backup_is_accepted_once_what_remembers_more_is_removed(self, closed: Path) -> None:
+        shutil.copy(closed / "flags.db", closed / "backup.db")
+        store = opened(closed)
+        publish(store, a_flag())
+        store.close()
+        shutil.copy(closed / "backup.db", closed / "flags.db")
+        assert opened(closed).read_only_reason is not None
+        (closed / "flags.db-high-water").unlink()
+        (closed / "snapshot").unlink()
+        store = opened(closed)
+        assert store.read_only_reason is None
+        assert publish(store, a_flag())[0].sequence == 52
