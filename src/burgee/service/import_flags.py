@@ -17,7 +17,7 @@ from burgee.ports import Clock
 from burgee.service.audit_drafts import flag_event, flag_set_event
 from burgee.service.commit import Base, Committer, Plan
 from burgee.service.drafts import draft_of_flag, draft_of_flag_set, escape, same_content
-from burgee.service.flag_publishing import TOMBSTONE_SECONDS
+from burgee.service.flag_publishing import TOMBSTONE_SECONDS, key_reserved
 from burgee.service.inspection import Inspector
 from burgee.service.intent import Author
 from burgee.service.next_version import next_flag, next_flag_set

@@ -1,0 +1,152 @@
+"""Wiring: everything opens together, closes together, and survives what is wrong on disk."""
+
+import time
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from burgee.adapters.data_folder import open_data_folder
+from burgee.adapters.snapshot_file import JsonSnapshotFile
+from burgee.adapters.tokens import RsaTokenSigner
+from burgee.bootstrap import open_application
+from burgee.errors import ConfigurationError, ReadOnlyError, StoreRefusedError, UnauthenticatedError
+from burgee.ports import TokenClaims
+from burgee.service.access import Role
+from burgee.service.drafts import FlagDraft
+from burgee.service.services import Services
+from burgee.settings import Settings
+from burgee.testing.workshop import ADA
+
+
+def settings_for(path: Path, **env: str) -> Settings:
+    return Settings.from_mapping({"BURGEE_DATA": str(path / "data"), **env})
+
+
+def put(services: Services, key: str) -> None:
+    draft = FlagDraft(variants={"on": True}, default_variant="on")
+    services.publisher.put_flag("default", key, draft, author=ADA)
+
+
+def keys(services: Services) -> list[str]:
+    return list(services.live.current.select(None).flags)
+
+
+def test_what_was_published_is_served_after_a_restart(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    with open_application(settings) as services:
+        put(services, "a")
+    with open_application(settings) as services:
+        assert keys(services) == ["a"]
+        assert services.browser.flag("default", "a").version == 1
+        assert services.audit_log.verify().ok
+
+
+def test_everything_on_disk_is_for_the_owner_alone(tmp_path: Path) -> None:
+    with open_application(settings_for(tmp_path)) as services:
+        put(services, "a")
+    folder = tmp_path / "data"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.name: path.stat().st_mode & 0o077 for path in folder.iterdir()} == {
+        path.name: 0 for path in folder.iterdir()
+    }
+
+
+def test_the_snapshot_file_is_whole_at_the_end(tmp_path: Path) -> None:
+    with open_application(settings_for(tmp_path)) as services:
+        put(services, "a")
+        put(services, "b")
+    saved = JsonSnapshotFile(open_data_folder(tmp_path / "data").snapshot).load()
+    assert saved is not None
+    assert [flag.key for flag in saved.sets[0].flags] == ["a", "b"]
+    assert saved.audit_sequence == 2
+
+
+def test_the_snapshot_file_follows_within_moments(tmp_path: Path) -> None:
+    with open_application(settings_for(tmp_path)) as services:
+        put(services, "a")
+        file = JsonSnapshotFile(open_data_folder(tmp_path / "data").snapshot)
+        give_up = time.monotonic() + 10
+        while time.monotonic() < give_up and not ((saved := file.load()) and saved.sets):
+            time.sleep(0.02)
+        assert saved is not None
+        assert saved.sets
+
+
+def test_a_second_server_on_the_folder_is_refused(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    with (
+        open_application(settings),
+        pytest.raises(StoreRefusedError, match="in use"),
+        open_application(settings),
+    ):
+        pass
+    with open_application(settings):
+        pass
+
+
+def test_a_worker_of_the_same_server_sees_the_writer_s_publishes(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    with open_application(settings) as writer, open_application(settings, lock=False, writer=False) as reader:
+        put(writer, "a")
+        assert reader.refresher.poll()
+        assert keys(reader) == ["a"]
+        token = writer.access.issue_token("ada", Role.READER, 60)
+        assert reader.access.authenticate(token).subject == "ada"
+        assert reader.access.redeem_sign_in_code(writer.access.create_sign_in_code())
+
+
+def test_a_damaged_database_is_served_from_the_snapshot_read_only(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    with open_application(settings) as services:
+        put(services, "a")
+    folder = open_data_folder(tmp_path / "data")
+    folder.database.write_bytes(b"")
+    with open_application(settings) as services:
+        assert keys(services) == ["a"]
+        status = services.refresher.status()
+        assert status.read_only
+        assert "snapshot" in status.message
+        with pytest.raises(ReadOnlyError):
+            put(services, "b")
+        assert services.access.redeem_sign_in_code(services.access.create_sign_in_code())
+
+
+def test_the_memory_profile_touches_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with open_application(Settings(data=":memory:")) as services:
+        put(services, "a")
+        assert keys(services) == ["a"]
+        assert services.access.authenticate(services.access.issue_token("ada", Role.ADMIN, 60))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", ["text", "one line", "file"])
+def test_a_configured_public_key_is_believed_beside_the_local_one(tmp_path: Path, form: str) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    signer = RsaTokenSigner(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    pem = signer.public_pem.decode()
+    path = tmp_path / "public.pem"
+    path.write_text(pem)
+    value = {"text": pem, "one line": pem.replace("\n", "\\n"), "file": str(path)}[form]
+    now = time.time()
+    token = signer.sign(TokenClaims(subject="ci", role="editor", issued_at=now - 1, expires_at=now + 60))
+    with open_application(settings_for(tmp_path, BURGEE_PUBLIC_KEY=value)) as services:
+        assert services.access.authenticate(token).role is Role.EDITOR
+        assert services.access.authenticate(services.access.issue_token("ada", Role.ADMIN, 60))
+    with open_application(settings_for(tmp_path)) as services, pytest.raises(UnauthenticatedError):
+        services.access.authenticate(token)
+
+
+@pytest.mark.parametrize("name", ["BURGEE_PUBLIC_KEY", "BURGEE_SIGNING_KEY"])
+def test_a_key_that_is_not_there_stops_the_start_and_frees_the_folder(tmp_path: Path, name: str) -> None:
+    missing = settings_for(tmp_path, **{name: str(tmp_path / "none.pem")})
+    with pytest.raises(ConfigurationError, match=r"none\.pem"), open_application(missing):
+        pass
+    with open_application(settings_for(tmp_path)):
+        pass
