@@ -92,9 +92,8 @@ def forgeries() -> Iterator[tuple[str, str]]:
     yield "another key under our kid", sign({**HEADER, "kid": our_id}, CLAIMS, pem=theirs())
     for kid in ("../../dev/null", "' OR 1=1 --", "\0", "k" * 4_000, ""):
         yield f"another key, kid {kid[:9]!r}", sign({**HEADER, "kid": kid}, CLAIMS, pem=theirs())
-    for kid in (1, None, ["x"], {"a": 1}, True):
-        if kid is not None:
-            yield f"our key, kid {kid!r}", sign({**HEADER, "kid": kid}, CLAIMS)
+    for odd in (1, ["x"], {"a": 1}, True):
+        yield f"our key, kid {odd!r}", sign({**HEADER, "kid": odd}, CLAIMS)
     jwk = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(private(theirs()).public_key()))
     for name, value in {
         "jwk": jwk,

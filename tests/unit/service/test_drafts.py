@@ -41,7 +41,7 @@ def test_what_is_left_out_has_its_default() -> None:
 
 
 def test_every_fault_is_named_at_once() -> None:
-    form = {
+    form: JsonValue = {
         "name": 1,
         "status": "ON",
         "variants": [],

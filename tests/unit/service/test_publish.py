@@ -20,6 +20,7 @@ from burgee.errors import (
 )
 from burgee.model.change import IdempotencyRecord
 from burgee.model.flag import FlagStatus
+from burgee.model.json import JsonObject
 from burgee.model.limits import Limits
 from burgee.ports import AuditQuery
 from burgee.service.drafts import FlagDraft, FlagSetDraft
@@ -124,7 +125,7 @@ def test_an_ill_typed_patch_names_every_place(workshop: Workshop) -> None:
 
 def test_a_merge_patch_removes_with_null(workshop: Workshop) -> None:
     workshop.put("banner", metadata={"team": "a", "old": True})
-    patch = {"metadata": {"old": None, "new": 1}, "variants": {"off": None}}
+    patch: JsonObject = {"metadata": {"old": None, "new": 1}, "variants": {"off": None}}
     flag = workshop.publisher.patch_flag("default", "banner", patch, author=ADA).flag
     assert flag is not None
     assert flag.metadata == {"team": "a", "new": 1}
@@ -227,7 +228,7 @@ def test_a_set_precondition_is_its_revision(workshop: Workshop) -> None:
 
 def test_an_evaluator_that_a_flag_uses_cannot_be_taken_away(workshop: Workshop) -> None:
     rule = {"if": [{"$ref": "gold"}, "on", "off"]}
-    evaluators = {"gold": {"==": [{"var": "tier"}, "gold"]}}
+    evaluators: dict[str, JsonObject] = {"gold": {"==": [{"var": "tier"}, "gold"]}}
     workshop.publisher.put_flag_set("shop", FlagSetDraft(evaluators=evaluators), author=ADA)
     workshop.put("banner", flag_set="shop", targeting=rule)
     with pytest.raises(InvalidInputError, match="banner"):

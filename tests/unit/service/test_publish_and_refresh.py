@@ -118,9 +118,8 @@ class FleetOnDisk(Fleet):
         shutil.rmtree(self.folder)
 
 
-class TestFleetInMemory(Fleet.TestCase):  # type: ignore[misc, name-defined]
-    settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestFleetInMemory = Fleet.TestCase
+TestFleetInMemory.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 
-
-class TestFleetOnDisk(FleetOnDisk.TestCase):  # type: ignore[misc, name-defined]
-    settings = settings(max_examples=8, stateful_step_count=20, deadline=None)
+TestFleetOnDisk = FleetOnDisk.TestCase
+TestFleetOnDisk.settings = settings(max_examples=8, stateful_step_count=20, deadline=None)

@@ -165,7 +165,8 @@ def test_a_publish_between_two_reads_is_never_half_seen(
     store: FlakyStore, writer: Workshop, reader: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer.put("b", default_variant="off")
-    changes_since, raced = store.changes_since, []
+    changes_since = store.changes_since
+    raced: list[bool] = []
 
     def publish_first(*place: Any) -> Any:
         if not raced:
