@@ -10,60 +10,13 @@ import pytest
 from burgee.adapters.high_water import HighWaterFile, Mark
 from burgee.adapters.memory import MemorySignInCodes
 from burgee.adapters.snapshot_file import JsonSnapshotFile
-from burgee.adapters.sqlite.open import open_sqlite_store
 from burgee.adapters.sqlite.seals import seal_of
 from burgee.adapters.sqlite.sign_in_codes import SqliteSignInCodes, sign_in_codes_beside
-from burgee.errors import ReadOnlyError, StoreRefusedError, UnavailableError
-from burgee.model.audit import first_broken
-from burgee.model.snapshot import Snapshot, StoreSnapshot
-from burgee.ports import AuditQuery, FlagQuery, FlagStore
+from burgee.errors import ReadOnlyError, StoreRefusedError
 from burgee.testing.builders import THE_DAY, a_flag, an_audit_draft
+from burgee.testing.crashed_store import opened, sets_of
 from burgee.testing.flag_store_contract import FlagStoreContract
 from burgee.testing.publishing import next_change, publish
-
-KEYS = [f"flag-{number}" for number in range(20)]
-
-
-def opened(folder: Path) -> FlagStore:
-    return open_sqlite_store(
-        folder / "flags.db", clock=lambda: THE_DAY, snapshot_file=JsonSnapshotFile(folder / "snapshot")
-    )
-
-
-def snapshot_of(store: FlagStore) -> StoreSnapshot:
-    sequence, head = store.audit_head()
-    sets = tuple(found for each in store.flag_sets() if (found := store.snapshot(each.key)) is not None)
-    return StoreSnapshot(sets=sets, audit_sequence=sequence, audit_hash=head, taken_at=THE_DAY)
-
-
-def sets_of(store: FlagStore) -> tuple[Snapshot, ...]:
-    return snapshot_of(store).sets
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A data folder after a crash: 20 flags, 30 commits in the log, a snapshot of the last of them."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    store = opened(folder)
-    publish(store, *(a_flag(key=key) for key in KEYS))
-    publish(store, a_flag(flag_set="other"), flag_set="other")
-    for number in range(30):
-        publish(store, a_flag(key=KEYS[number % 20], name=f"name {number}"))
-    JsonSnapshotFile(folder / "snapshot").save(snapshot_of(store))
-    crashed = tmp_path / "crashed"
-    shutil.copytree(folder, crashed)
-    (crashed / "flags.db-shm").unlink()
-    store.close()
-    return crashed
-
-
-@pytest.fixture
-def closed(folder: Path) -> Path:
-    """The same after an orderly stop: everything is in the database file."""
-    opened(folder).close()
-    assert not (folder / "flags.db-wal").exists()
-    return folder
 
 
 def test_a_new_folder_gives_an_empty_store_that_can_be_written(tmp_path: Path) -> None:
@@ -262,132 +215,6 @@ def test_a_schema_version_that_fails_its_hash_is_damage_and_not_a_newer_schema(c
     other.execute("UPDATE schema_version SET version = 5")
     other.close()
     assert opened(closed).read_only_reason is not None
-
-
-def test_400_flipped_bits_give_no_wrong_value_and_every_change_of_content_is_noticed(closed: Path) -> None:
-    expected = JsonSnapshotFile(closed / "snapshot").load()
-    assert expected is not None
-    path = closed / "flags.db"
-    whole, dice = path.read_bytes(), random.Random(20261121)
-    before, changed = visible(path), 0
-    for _ in range(400):
-        place, bit = dice.randrange(len(whole)), dice.randrange(8)
-        flipped = bytearray(whole)
-        flipped[place] ^= 1 << bit
-        path.write_bytes(flipped)
-        content_changed = visible(path) != before
-        changed += content_changed
-        store = opened(closed)
-        assert sets_of(store) == expected.sets, f"bit {bit} of byte {place}"
-        assert not content_changed or noticed(store), f"bit {bit} of byte {place}"
-        store.close()
-    assert changed > 100
-
-
-def noticed(store: FlagStore) -> bool:
-    """Whether the damage shows: at start, in the history, or by the audit chain."""
-    if store.read_only_reason is not None:
-        return True
-    try:
-        for flag in store.find_flags(FlagQuery(limit=1000)):
-            store.flag_versions(flag.flag_set, flag.key)
-        events = store.audit_range(first=1, limit=1000)
-        chained = first_broken(events) is None and len(events) == store.audit_head()[0]
-        return not chained or tuple(reversed(events)) != store.audit_events(AuditQuery(limit=1000))
-    except UnavailableError:
-        return True
-
-
-TABLES = ("flags", "flag_sets", "flag_versions", "audit")
-
-
-def visible(path: Path) -> object:
-    """The flags and sets as a program without our hashes reads them."""
-    try:
-        plain = apsw.Connection(
-            f"file:{path}?immutable=1", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-        )
-        return [plain.execute(f"SELECT * FROM {table}").fetchall() for table in TABLES]
-    except (apsw.Error, UnicodeDecodeError) as error:
-        return type(error)
-
-
-def test_damage_that_strikes_while_the_store_runs_raises_and_never_answers_wrongly(closed: Path) -> None:
-    store = opened(closed)
-    other = apsw.Connection(str(closed / "flags.db"))
-    other.execute(
-        "UPDATE flags SET content = CAST(replace(content, 'white', 'black') AS BLOB) WHERE key = 'flag-7'"
-    )
-    for read in (
-        lambda: store.flag("checkout", "flag-7"),
-        lambda: store.snapshot("checkout"),
-        lambda: store.commit([next_change(store, a_flag(key="flag-7"))]),
-    ):
-        with pytest.raises(UnavailableError, match="hash"):
-            read()
-    assert store.flag("checkout", "flag-6") is not None
-    assert store.snapshot("other") is not None
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE flags SET search = CAST(x'ff' AS TEXT) WHERE key = 'flag-7'",
-        "DELETE FROM flags WHERE key = 'flag-7'",
-        "UPDATE flags SET flag_set = 'elsewhere' WHERE key = 'flag-7'",
-        "DELETE FROM flag_sets WHERE key = 'checkout'",
-        "UPDATE flag_sets SET flags_digest = zeroblob(32)",
-        "DELETE FROM head",
-        "UPDATE head SET audit_sequence = 50",
-        "DELETE FROM audit WHERE sequence = 51",
-        "UPDATE audit SET content = CAST(replace(content, 'flag-9', 'flag-8') AS BLOB) WHERE sequence = 51",
-        "DELETE FROM schema_version",
-        "DROP TABLE flags",
-    ],
-)
-def test_rows_that_were_lost_or_changed_are_noticed_at_the_next_start(closed: Path, statement: str) -> None:
-    expected = JsonSnapshotFile(closed / "snapshot").load()
-    assert expected is not None
-    other = apsw.Connection(str(closed / "flags.db"))
-    other.execute(statement)
-    other.close()
-    store = opened(closed)
-    assert store.read_only_reason is not None
-    assert sets_of(store) == expected.sets
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "DELETE FROM flag_versions WHERE key = 'flag-7' AND version = 2",
-        "UPDATE flag_versions SET revision = 1 WHERE key = 'flag-7' AND version = 2",
-        "DELETE FROM flag_versions WHERE key = 'flag-7'",
-    ],
-)
-def test_a_gap_in_the_history_is_noticed_when_it_is_read(closed: Path, statement: str) -> None:
-    other = apsw.Connection(str(closed / "flags.db"))
-    other.execute(statement)
-    other.close()
-    store = opened(closed)
-    for read in (
-        lambda: store.flag_versions("checkout", "flag-7"),
-        lambda: store.flag_at("checkout", "flag-7", revision=20),
-        lambda: store.changes_since("checkout", 0),
-    ):
-        with pytest.raises(UnavailableError):
-            read()
-    assert len(store.flag_versions("checkout", "flag-6")) == 3
-
-
-def test_an_event_that_cannot_be_read_breaks_the_chain_at_its_place(closed: Path) -> None:
-    other = apsw.Connection(str(closed / "flags.db"))
-    other.execute("UPDATE audit SET content = x'00ff' WHERE sequence = 17")
-    other.close()
-    store = opened(closed)
-    events = store.audit_range(first=1, limit=100)
-    assert len(events) == 51
-    assert first_broken(events) == 17
-    assert events[16].action == "event.unreadable"
 
 
 def test_sign_in_codes_stand_in_the_file_or_in_memory_where_it_cannot_be_written(closed: Path) -> None:
