@@ -75,8 +75,10 @@ class SnapshotKeeper:
         while True:
             self._dirty.wait()
             self._dirty.clear()
+            # Asked before the save: what was published until the closing is then in it.
+            last = self._closing.is_set()
             saved = self.save()
-            if self._closing.is_set():
+            if last:
                 return
             if not saved:
                 self._dirty.set()

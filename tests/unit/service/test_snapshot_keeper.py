@@ -67,6 +67,29 @@ def test_a_failed_save_is_tried_again(workshop: Workshop) -> None:
     assert file.failures == 0
 
 
+def test_a_publish_during_a_save_is_in_the_file_that_closing_leaves(workshop: Workshop) -> None:
+    saving, go_on = threading.Event(), threading.Event()
+
+    class SlowFile(CountingFile):
+        def save(self, snapshot: StoreSnapshot) -> None:
+            saving.set()
+            go_on.wait(10)
+            super().save(snapshot)
+
+    file = SlowFile()
+    keeper = keeper_of(workshop, file, 60)
+    keeper.start()
+    assert saving.wait(10)
+    workshop.put("late")
+    closing = threading.Thread(target=keeper.close)
+    closing.start()
+    while not keeper._closing.is_set():
+        closing.join(0.001)
+    go_on.set()
+    closing.join(10)
+    assert [flag.key for flag in file.saved[-1].sets[0].flags] == ["late"]
+
+
 def test_closing_ends_even_where_nothing_can_be_saved(workshop: Workshop) -> None:
     keeper = keeper_of(workshop, CountingFile(failures=1_000), 60)
     keeper.start()
