@@ -13,7 +13,8 @@ def docs_html(document: bytes) -> str:
     by_tag: dict[str, list[str]] = {}
     for path, item in api["paths"].items():
         for method, operation in item.items():
-            by_tag.setdefault(operation["tags"][0], []).append(_operation(path, method, operation))
+            shared = api["components"]["responses"]
+            by_tag.setdefault(operation["tags"][0], []).append(_operation(path, method, operation, shared))
     sections = "".join(
         f"<section><h2>{escape(tag)}</h2>{''.join(each)}</section>" for tag, each in by_tag.items()
     )
@@ -24,7 +25,7 @@ def docs_html(document: bytes) -> str:
     )
 
 
-def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
+def _operation(path: str, method: str, operation: dict[str, Any], shared: dict[str, Any]) -> str:
     parts = [f"<p>{escape(operation['description'])}</p>"] if operation.get("description") else []
     parameters = operation.get("parameters", [])
     if parameters:
@@ -33,7 +34,10 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
         if "example" in content:
             example = json.dumps(content["example"], indent=2)
             parts.append(f'<p class="quiet">{escape(media_type)}</p><pre>{escape(example)}</pre>')
-    answers = [(status, reply["description"]) for status, reply in operation["responses"].items()]
+    answers = [
+        (status, shared.get(reply.get("$ref", "").rpartition("/")[2], reply)["description"])
+        for status, reply in operation["responses"].items()
+    ]
     parts.append(_table(("Status", "Answer"), answers))
     if method == "get" and path.startswith("/api/"):
         parts.append(_form(path, parameters))

@@ -124,10 +124,10 @@ def _patch(draft: dict[str, Any]) -> dict[str, Any]:
     """The schema of a merge patch of `draft`: every member may be null, which resets or removes it."""
     null = {"type": "null"}
     members: dict[str, Any] = {}
-    for name, schema in draft["properties"].items():
-        inner = schema.get("additionalProperties")
-        if isinstance(inner, dict):
-            schema = {**schema, "additionalProperties": {"anyOf": [inner, null]}}
+    for name, member in draft["properties"].items():
+        inner = member.get("additionalProperties")
+        nullable = {"additionalProperties": {"anyOf": [inner, null]}} if isinstance(inner, dict) else {}
+        schema = member | nullable
         kept = {key: value for key, value in schema.items() if key in ("readOnly", "description")}
         bare = {key: value for key, value in schema.items() if key not in ("default", *kept)}
         members[name] = {**kept, "anyOf": [bare, null]}

@@ -82,7 +82,7 @@ _SELECTOR = {
     "in": "header",
     "description": "`flagSetId=KEY` or `source=NAME`: only flags of that.",
     "required": False,
-    "schema": {"type": "string", "maxLength": 1024},
+    "schema": {"type": "string"},
 }
 _BODY = {
     "required": False,
