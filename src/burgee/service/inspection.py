@@ -73,7 +73,9 @@ class Inspector:
 
 
 def _of_targeting(fault: Fault) -> bool:
-    return fault.pointer.startswith("/targeting") and fault.code not in _LIMIT_CODES
+    # Limits hold for everybody: leniency is for rules that flagd would let in, not for those that hurt.
+    return fault.pointer.startswith("/targeting") and not _is_limit(fault.code)
 
 
-_LIMIT_CODES = frozenset({"too-deep", "too-large", "too-many-nodes", "limit-exceeded"})
+def _is_limit(code: str) -> bool:
+    return code.startswith("too-") or "limit" in code
