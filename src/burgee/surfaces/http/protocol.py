@@ -38,7 +38,7 @@ UNUSUAL = frozenset({b"expect", b"upgrade"})
 STREAM_PREFIX = b"/ofrep/v1/sse"
 BUFFERED_BYTES = 32 * 1024 * 1024
 """A client that pipelines and does not read is cut off when this much waits for it."""
-DISCARDED_BYTES = 4 * 1024 * 1024
+DISCARDED_BYTES = 16 * 1024 * 1024
 """How much a refused client may still send before its connection is reset."""
 
 

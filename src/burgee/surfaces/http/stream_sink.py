@@ -20,9 +20,10 @@ STREAM_FIELDS = (
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
     (b"x-content-type-options", b"nosniff"),
+    (b"connection", b"close"),
 )
 STREAM_HEAD = b"".join([name + b": " + value + b"\r\n" for name, value in STREAM_FIELDS])
-STREAM_HEAD += b"connection: close\r\n\r\n"
+STREAM_HEAD += b"\r\n"
 """No length and no chunks: the end of the connection is the end of the stream, and all get the same bytes."""
 
 STREAM_BUFFER_BYTES = 4096
