@@ -10,7 +10,7 @@ import pytest
 
 from burgee.surfaces.cli.flags_set import ATTEMPTS, Changes, assignments, edited, precondition
 
-STORED = {
+STORED: dict[str, Any] = {
     "key": "banner",
     "version": 3,
     "status": "ENABLED",

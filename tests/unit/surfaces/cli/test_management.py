@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from burgee.errors import InvalidInputError, UnavailableError, VersionConflictError
+from burgee.model.json import JsonObject, JsonValue
 from burgee.surfaces.cli.management import Management, as_object, error_of, flag_path
 
 
@@ -46,7 +47,7 @@ def test_what_is_none_is_not_sent_and_truth_is_lower_case() -> None:
 
 
 def test_a_conflict_names_the_version_and_what_is_there_now() -> None:
-    problem = {
+    problem: JsonObject = {
         "detail": "changed meanwhile",
         "currentVersion": 7,
         "diff": [{"pointer": "/status", "yours": "ENABLED", "current": "DISABLED"}],
@@ -64,7 +65,7 @@ def test_a_refusal_without_places_is_still_a_fault() -> None:
 
 
 @pytest.mark.parametrize("document", [None, [], "text", 5])
-def test_what_is_no_object_is_not_this_api(document: object) -> None:
+def test_what_is_no_object_is_not_this_api(document: JsonValue) -> None:
     with pytest.raises(UnavailableError):
         as_object(document)
 
@@ -76,7 +77,7 @@ documents = st.recursive(
 
 
 @given(st.integers(300, 599), documents)
-def test_any_answer_makes_an_error_and_never_a_crash(status: int, document: object) -> None:
+def test_any_answer_makes_an_error_and_never_a_crash(status: int, document: JsonValue) -> None:
     assert str(error_of(status, document))
 
 
