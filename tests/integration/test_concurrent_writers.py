@@ -21,7 +21,7 @@ WRITER = """
 import sys, msgspec
 from burgee.adapters.sqlite.store import SqliteFlagStore
 from burgee.errors import UnavailableError, VersionConflictError
-from burgee.testing.publishing import publish
+from burgee.testing.builders import a_change_set
 
 path, name, edits = sys.argv[1], sys.argv[2], int(sys.argv[3])
 store = SqliteFlagStore(path, lambda: 0.0)
@@ -29,10 +29,13 @@ print("ready", flush=True)
 sys.stdin.readline()
 done = conflicts = 0
 while done < edits:
-    flag = store.flag("checkout", "banner-colour")
-    edited = msgspec.structs.replace(flag, description=f"{flag.description} {name}-{done}")
+    flag, flag_set = store.flag("checkout", "banner-colour"), store.flag_set("checkout")
+    # The version is the one that was read with the text, not one that is looked up again for the write.
+    text = f"{flag.description} {name}-{done}"
+    edited = msgspec.structs.replace(flag, description=text, version=flag.version + 1)
+    after = msgspec.structs.replace(flag_set, revision=flag_set.revision + 1)
     try:
-        publish(store, edited)
+        store.commit([a_change_set([edited], flag_set=after)])
         done += 1
     except VersionConflictError:
         conflicts += 1
