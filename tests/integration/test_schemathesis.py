@@ -63,7 +63,8 @@ def test_no_check_fails_on_any_operation(app: tuple[ASGIApp, str]) -> None:
         if isinstance(event, events.ScenarioFinished):
             cases += len(event.recorder.interactions)
             failures += [
-                f"{event.recorder.label}: {check.name}: {check.failure_info.failure}\n{check.failure_info.code_sample}"
+                f"{event.recorder.label}: {check.name}: {check.failure_info.failure}\n"
+                f"{check.failure_info.code_sample}"
                 for checks in event.recorder.checks.values()
                 for check in checks
                 if check.failure_info is not None

@@ -1,7 +1,9 @@
 """Who may do what: every route by every kind of caller, against a table that is written down here."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
@@ -153,7 +155,13 @@ def test_other_methods_are_405_with_those_allowed(path: str, client: TestClient)
 
 def _raw(client: TestClient, path: str, method: str = "GET") -> int:
     """Send `path` exactly as it is written: clients tidy paths up, attackers do not."""
-    import httpx
 
     url = httpx.URL("http://testserver").copy_with(raw_path=path.encode())
     return client.request(method, url).status_code
+
+
+def test_the_reference_lists_every_route() -> None:
+    page = (Path(__file__).parents[4] / "docs/reference/http-api.md").read_text()
+    for operation in OPERATIONS:
+        needs = operation.permission.value if operation.permission is not None else "anybody"
+        assert f"| {operation.method} | `{operation.path}` | {needs} | {operation.summary} |" in page

@@ -1,0 +1,106 @@
+"""Import, export, validate."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+DOCUMENT: dict[str, Any] = {
+    "flags": {
+        "banner": {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "off"},
+        "color": {"state": "ENABLED", "variants": {"red": "#f00", "blue": "#00f"}, "defaultVariant": "red"},
+    }
+}
+BROKEN = {"flags": {"x": {"state": "ENABLED", "variants": {"on": True}, "defaultVariant": "gone"}}}
+
+
+def test_an_import_publishes_all_flags_at_one_revision(admin: TestClient) -> None:
+    body = admin.post("/api/v1/import?flagSet=shop", json=DOCUMENT).json()
+    assert {(change["key"], change["change"]) for change in body["changes"]} == {
+        ("banner", "created"),
+        ("color", "created"),
+    }
+    assert body["revisions"] == {"shop": 1}
+    assert "before" not in body["changes"][0]
+    assert admin.get("/api/v1/flag-sets/shop/flags/color").json()["defaultVariant"] == "red"
+
+
+def test_a_dry_run_shows_both_sides_and_writes_nothing(admin: TestClient) -> None:
+    admin.post("/api/v1/import", json=DOCUMENT)
+    changed = json.loads(json.dumps(DOCUMENT))
+    changed["flags"]["banner"]["defaultVariant"] = "on"
+    body = admin.post("/api/v1/import?dryRun=true", json=changed).json()
+    assert body["dryRun"] is True
+    sides = {change["key"]: change for change in body["changes"]}
+    assert sides["banner"]["change"] == "updated"
+    assert sides["banner"]["before"]["defaultVariant"] == "off"
+    assert sides["banner"]["after"]["defaultVariant"] == "on"
+    assert sides["color"]["change"] == "unchanged"
+    assert admin.get("/api/v1/flags/banner").json()["defaultVariant"] == "off"
+
+
+def test_replace_deletes_what_the_document_does_not_have(admin: TestClient) -> None:
+    admin.post("/api/v1/import", json=DOCUMENT)
+    fewer = {"flags": {"color": DOCUMENT["flags"]["color"]}}
+    admin.post("/api/v1/import", json=fewer)
+    assert admin.get("/api/v1/flags/banner").status_code == 200
+    admin.post("/api/v1/import?replace=true", json=fewer)
+    assert admin.get("/api/v1/flags/banner").status_code == 404
+
+
+def test_a_faulty_document_changes_nothing_and_every_fault_is_named(admin: TestClient) -> None:
+    response = admin.post("/api/v1/import", json={"flags": DOCUMENT["flags"] | BROKEN["flags"]})
+    assert response.status_code == 400
+    assert any("/flags/x" in fault["pointer"] for fault in response.json()["errors"])
+    assert admin.get("/api/v1/flags").json()["items"] == []
+
+
+def test_an_import_repeats_by_its_key(admin: TestClient) -> None:
+    headers = {"idempotency-key": "import-1"}
+    first = admin.post("/api/v1/import", json=DOCUMENT, headers=headers)
+    again = admin.post("/api/v1/import", json=DOCUMENT, headers=headers)
+    assert (again.status_code, again.content) == (200, first.content)
+    assert again.headers["idempotency-replayed"] == "true"
+
+
+def test_what_is_exported_can_be_imported_unchanged(admin: TestClient) -> None:
+    admin.post("/api/v1/import", json=DOCUMENT)
+    exported = admin.get("/api/v1/export")
+    assert exported.headers["content-type"].startswith("application/json")
+    body = admin.post("/api/v1/import", json=exported.json()).json()
+    assert {change["change"] for change in body["changes"]} == {"unchanged"}
+    assert admin.get("/api/v1/export?flagSet=nowhere").status_code == 404
+
+
+def test_yaml_is_read_as_well(admin: TestClient) -> None:
+    text = """
+flags:
+  banner:
+    state: ENABLED
+    variants: {"on": true, "off": false}
+    defaultVariant: "on"
+"""
+    response = admin.post("/api/v1/import", content=text, headers={"content-type": "application/yaml"})
+    assert response.status_code == 200, response.text
+    assert admin.get("/api/v1/flags/banner").json()["defaultVariant"] == "on"
+
+
+def test_a_bound_editor_imports_only_into_its_sets(as_role: Callable[..., TestClient]) -> None:
+    bound = as_role("editor", "shop")
+    assert bound.post("/api/v1/import?flagSet=shop", json=DOCUMENT).status_code == 200
+    assert bound.post("/api/v1/import", json=DOCUMENT).status_code == 403
+    elsewhere = DOCUMENT | {"metadata": {"flagSetId": "other"}}
+    assert bound.post("/api/v1/import?flagSet=shop", json=elsewhere).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("document", "valid"), [(DOCUMENT, True), (BROKEN, False), ([], False), ("{", False)]
+)
+def test_validating_answers_and_writes_nothing(admin: TestClient, document: Any, valid: bool) -> None:
+    response = admin.post("/api/v1/validate", json=document)
+    assert response.status_code == 200
+    assert response.json()["valid"] is valid
+    assert bool(response.json()["faults"]) is not valid
+    assert admin.get("/api/v1/flags").json()["items"] == []
