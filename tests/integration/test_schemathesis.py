@@ -57,9 +57,9 @@ def test_no_check_fails_on_any_operation(app: tuple[ASGIApp, str]) -> None:
         }
     )
     schema = schemathesis.openapi.from_asgi("/openapi.json", asgi, config=config)
-    schema = schema.exclude(path_regex="^/ofrep/v1/sse")  # those answers end when the client goes
+    bounded = schema.exclude(path_regex="^/ofrep/v1/sse")  # those answers end when the client goes
     failures, cases = [], 0
-    for event in from_schema(schema).execute():
+    for event in from_schema(bounded).execute():
         if isinstance(event, events.ScenarioFinished):
             cases += len(event.recorder.interactions)
             failures += [

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from burgee.model.flag import KEY_PATTERN, Flag
+from burgee.model.flag import Flag
 from burgee.model.flag_set import FlagSet
 from burgee.model.json import JsonObject
-from burgee.model.limits import MAX_SAFE_INTEGER
 from burgee.service.access import Permission
 from burgee.service.drafts import FlagDraft, FlagSetDraft
 from burgee.surfaces.http.idempotency import IDEMPOTENCY_KEY
@@ -23,10 +22,20 @@ from burgee.surfaces.http.operation import (
     Reply,
 )
 from burgee.surfaces.http.page_routes import page_operations
-from burgee.surfaces.http.parameters import Parameter, Place
+from burgee.surfaces.http.parameters import Parameter
 from burgee.surfaces.http.preconditions import IF_MATCH, IF_NONE_MATCH, IF_NONE_MATCH_ANY
+from burgee.surfaces.http.route_parameters import (
+    FLAG_SET,
+    FLAG_SET_PATH,
+    FORCE,
+    KEY,
+    KEY_PATH,
+    LIMIT,
+    REVISION,
+    query,
+    switch,
+)
 
-_KEY = KEY_PATTERN.pattern
 _ETAG = ("ETag",)
 _FLAG_PATCH: JsonObject = {"$ref": "#/components/schemas/FlagPatch"}
 _FLAG_SET_PATCH: JsonObject = {"$ref": "#/components/schemas/FlagSetPatch"}
@@ -43,40 +52,6 @@ _EXAMPLE_DOCUMENT: JsonObject = {
 }
 
 
-def _query(name: str, description: str, **more: Any) -> Parameter:
-    return Parameter(name=name, place=Place.QUERY, description=description, **more)
-
-
-def _switch(name: str, description: str) -> Parameter:
-    return _query(name, description, kind="boolean")
-
-
-FLAG_SET_PATH = Parameter(
-    name="flagSet",
-    place=Place.PATH,
-    description="The key of the flag set.",
-    pattern=_KEY,
-    max_length=128,
-    example="default",
-)
-KEY_PATH = Parameter(
-    name="key",
-    place=Place.PATH,
-    description="The key of the flag.",
-    pattern=_KEY,
-    max_length=128,
-    example="banner",
-)
-FLAG_SET = _query("flagSet", "The key of a flag set.", pattern=_KEY, max_length=128)
-LIMIT = _query("limit", "Items a page, 100 by default.", kind="integer", minimum=1, maximum=1000)
-FORCE = _switch("force", "Reuse a key that is still reserved after a deletion.")
-REVISION = _query(
-    "revision",
-    "The flag as it was at this revision of its set.",
-    kind="integer",
-    minimum=1,
-    maximum=MAX_SAFE_INTEGER,
-)
 WRITE_HEADERS = (IF_MATCH, IDEMPOTENCY_KEY)
 UNCHANGED = Reply(status=304, description="The client's copy is still right.", headers=_ETAG)
 CONFLICTS = (404, 409, 412, 422, 507)
@@ -203,8 +178,8 @@ def _flag_operations(path: str, where: tuple[Parameter, ...], infix: str) -> tup
 
 _SETS = "/api/v1/flag-sets"
 _DOCUMENT_PARAMETERS = (
-    _query("flagSet", "For flags whose document names no set.", pattern=_KEY, max_length=128),
-    _query("source", "The source of the set, for selectors.", max_length=1024),
+    query("flagSet", "For flags whose document names no set.", pattern=KEY, max_length=128),
+    query("source", "The source of the set, for selectors.", max_length=1024),
 )
 
 MANAGEMENT_OPERATIONS: tuple[Operation, ...] = (
@@ -259,9 +234,9 @@ MANAGEMENT_OPERATIONS: tuple[Operation, ...] = (
         reach=Reach.OWN,
         parameters=(
             FLAG_SET,
-            _query("status", "Only flags of this status.", choices=("ENABLED", "DISABLED")),
-            _query("tag", "Only flags with this tag."),
-            _query("search", "Only flags with this in key, name or description; case does not count."),
+            query("status", "Only flags of this status.", choices=("ENABLED", "DISABLED")),
+            query("tag", "Only flags with this tag."),
+            query("search", "Only flags with this in key, name or description; case does not count."),
             CURSOR,
             LIMIT,
         ),
@@ -278,9 +253,9 @@ MANAGEMENT_OPERATIONS: tuple[Operation, ...] = (
         reach=Reach.OWN,
         parameters=(
             *_DOCUMENT_PARAMETERS,
-            _switch("dryRun", "Only say what would change."),
-            _switch("lenient", "Let faulty targeting in, as flagd does, with a warning."),
-            _switch("replace", "Delete the flags of the set that the document does not have."),
+            switch("dryRun", "Only say what would change."),
+            switch("lenient", "Let faulty targeting in, as flagd does, with a warning."),
+            switch("replace", "Delete the flags of the set that the document does not have."),
             FORCE,
             IDEMPOTENCY_KEY,
         ),
@@ -326,12 +301,12 @@ MANAGEMENT_OPERATIONS: tuple[Operation, ...] = (
         tag="audit",
         reach=Reach.OWN,
         parameters=(
-            _query("actor", "Only events of this subject."),
+            query("actor", "Only events of this subject."),
             FLAG_SET,
-            _query("key", "Only events of flags with this key.", pattern=_KEY, max_length=128),
-            _query("action", "Such as `flag.updated`.", pattern=r"[a-z_.]{1,64}", max_length=64),
-            _query("since", "Unix seconds, included.", kind="number", minimum=0, maximum=10**11),
-            _query("until", "Unix seconds, not included.", kind="number", minimum=0, maximum=10**11),
+            query("key", "Only events of flags with this key.", pattern=KEY, max_length=128),
+            query("action", "Such as `flag.updated`.", pattern=r"[a-z_.]{1,64}", max_length=64),
+            query("since", "Unix seconds, included.", kind="number", minimum=0, maximum=10**11),
+            query("until", "Unix seconds, not included.", kind="number", minimum=0, maximum=10**11),
             CURSOR,
             LIMIT,
         ),

