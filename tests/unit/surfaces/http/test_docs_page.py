@@ -68,7 +68,8 @@ def test_only_what_reads_can_be_tried(client: TestClient) -> None:
 
 def test_text_of_the_document_cannot_become_markup() -> None:
     evil = b"""{"info": {"description": "<img src=x onerror=alert(1)>"}, "components": {"responses": {}},
-      "paths": {"/<b>": {"get": {"tags": ["<i>"], "operationId": "\\"x", "summary": "<script>", "responses": {}}}}}"""
+      "paths": {"/<b>": {"get": {"tags": ["<i>"], "operationId": "\\"x", "summary": "<script>",
+      "responses": {}}}}}"""
     page = docs_html(evil)
     assert "<img" not in page
     assert "<script" not in page

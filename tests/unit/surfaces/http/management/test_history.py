@@ -1,5 +1,9 @@
 """History and going back."""
 
+import base64
+import hashlib
+import json
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -75,3 +79,15 @@ def test_a_restore_repeats_by_its_key(aged: TestClient) -> None:
     first = aged.post(f"{FLAG}/restore", json={"revision": 1}, headers=headers)
     again = aged.post(f"{FLAG}/restore", json={"revision": 1}, headers=headers)
     assert (again.status_code, again.content) == (201, first.content)
+
+
+@pytest.mark.parametrize("digits", [1, 18, 19, 400])
+def test_a_made_up_cursor_never_breaks_the_store(aged: TestClient, digits: int) -> None:
+    # The seal is no secret: whoever reads the source can make one around any number.
+    place = base64.urlsafe_b64encode(b"9" * digits).rstrip(b"=")
+    filters = [["flagSet", "shop"], ["key", "banner"]]
+    seal = hashlib.sha256(json.dumps([f"{FLAG}/history", filters]).encode() + place).digest()[:9]
+    cursor = base64.urlsafe_b64encode(seal + place).rstrip(b"=").decode()
+    assert aged.get(f"{FLAG}/history", params={"cursor": cursor}).status_code == (
+        200 if digits <= 18 else 400
+    )
