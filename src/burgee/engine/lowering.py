@@ -1,0 +1,428 @@
+"""From a rule to a shape: nested tuples of node names and places, with all that is particular beside it.
+
+Two rules of one shape share one code object. Constants, attribute names, tables and resolutions are not in
+the shape but in `constants`; a node names them by their place. Folding, tables for first-match chains and
+the choice of the cheapest test for a constant happen here, so that the shape says what code to write.
+"""
+
+from collections.abc import Callable
+from itertools import accumulate
+from typing import Any, TypeAlias
+
+from burgee.engine import fractional, semver
+from burgee.engine.operators import PURE
+from burgee.engine.values import EvaluationBoundError
+from burgee.model.flag_set import FractionalGeneration
+
+Shape: TypeAlias = tuple[Any, ...]
+
+TEST_OPERATORS = frozenset({"==", "!=", "===", "!==", "<", "<=", ">", ">=", "!", "!!", "in"})
+"""Operators that always give true or false."""
+
+_LOOPS = {"map": [], "filter": [], "all": False, "some": False, "none": True}
+_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_TABLE_FROM = 3
+_CLOCK = "$flagd.timestamp"
+
+
+class Lowering:
+    """The lowering of one rule. `conclude` turns any value that a rule may give into its resolution."""
+
+    def __init__(
+        self, flag_key: str, generation: FractionalGeneration, conclude: Callable[[Any], Any]
+    ) -> None:
+        self.constants: list[Any] = []
+        self.uses_clock = False
+        self._names: dict[str, int] = {}
+        self._flag_key = flag_key
+        self._generation = generation
+        self._conclude = conclude
+        self._nested = False
+
+    # Statements: what ends an evaluation
+
+    def outcome(self, rule: Any) -> Shape:
+        """The shape that returns the resolution of `rule`."""
+        operator, arguments = operation(rule)
+        if operator == "if" and arguments:
+            return self._choices(_flattened(arguments))
+        if operator == "fractional" and (picked := self._picked(arguments)) is not None:
+            return picked
+        node = self.value(rule)
+        if node[0] == "const":
+            return self._resolved(self.constants[node[1]])
+        if operator in TEST_OPERATORS:
+            return ("branch", node, self._resolved(True), self._resolved(False))
+        return ("conclude", node)
+
+    def _resolved(self, value: Any) -> Shape:
+        return ("return", self._constant(self._conclude(value)))
+
+    def _choices(self, arguments: list[Any]) -> Shape:
+        pairs = [(arguments[i], arguments[i + 1]) for i in range(0, len(arguments) - 1, 2)]
+        last = self.outcome(arguments[-1]) if len(arguments) % 2 else self._resolved(None)
+        steps: list[Shape] = []
+        place = 0
+        while place < len(pairs):
+            run = self._table(pairs[place:])
+            if run is not None:
+                shape, taken = run
+                steps.append(shape)
+                place += taken
+                continue
+            condition, then = pairs[place]
+            place += 1
+            test = self.test(condition)
+            if test[0] == "const":
+                if self.constants[test[1]]:
+                    last = self.outcome(then)
+                    break
+                continue
+            steps.append(("when", test, self.outcome(then)))
+        return ("steps", tuple(steps), last) if steps else last
+
+    def _table(self, pairs: list[tuple[Any, Any]]) -> tuple[Shape, int] | None:
+        """A run of tests of one attribute against texts, as one dictionary from text to resolution."""
+        subject: Any = None
+        table: dict[str, Any] = {}
+        loose: list[tuple[str, Any]] = []
+        taken = 0
+        for condition, then in pairs:
+            keyed = _keys(condition)
+            if keyed is None or (taken and keyed[0] != subject) or _is_rule(then):
+                break
+            subject, texts, is_loose = keyed
+            resolution = self._conclude(then)
+            for text in texts:
+                table.setdefault(text, resolution)
+                if is_loose:
+                    loose.append((text, resolution))
+            taken += 1
+        if taken < _TABLE_FROM:
+            return None
+        node = self.value({"var": subject})
+        return ("table", node, self._constant(table), self._constant(tuple(loose))), taken
+
+    def _picked(self, arguments: list[Any]) -> Shape | None:
+        """A fractional over constant shares: one hash, one bisection, one resolution."""
+        bare = bool(arguments) and type(arguments[0]) is list
+        entries = arguments if bare else arguments[1:]
+        if not arguments or any(_is_rule(entry) for entry in entries):
+            return None
+        chosen = fractional.shares(entries)
+        if chosen is None:
+            return None
+        variants, weights = chosen
+        outcomes = (*(self._conclude(variant) for variant in variants), self._conclude(None))
+        kind = self._generation.value
+        if bare:
+            prefix = self._flag_key if kind == "v2" else b"\x82" + fractional.cbor_text(self._flag_key)
+            head: Shape = ("own", kind, self._constant(prefix), self._constant(self._conclude(None)))
+        else:
+            subject = self.value(arguments[0])
+            rest = self._constant(entries)
+            head = ("given", kind, subject, rest, self._constant(self._flag_key))
+        ends = tuple(accumulate(weights))
+        return ("pick", head, self._constant(ends), self._constant(outcomes), self._constant(ends[-1]))
+
+    # Tests: expressions whose Python truth is the truth of the rule
+
+    def test(self, rule: Any) -> Shape:
+        """The shape of an expression that is true in Python where `rule` is true in JSONLogic."""
+        operator, arguments = operation(rule)
+        if operator in ("and", "or") and len(arguments) > 1:
+            return self._joined(operator, arguments)
+        if operator in ("!", "!!") and arguments:
+            inner = self.test(arguments[0])
+            if operator == "!!":
+                return inner
+            if inner[0] == "const":
+                return self._const(not self.constants[inner[1]])
+            return ("not", inner)
+        node = self.value(rule)
+        if node[0] == "const":
+            return self._const(PURE["!!"](self.constants[node[1]]))
+        if operator in TEST_OPERATORS or operator in ("all", "some", "none"):
+            return node
+        return node if node[0] in ("semver", "affix") else ("truthy", node)
+
+    def _joined(self, operator: str, arguments: list[Any]) -> Shape:
+        tests = [self.test(argument) for argument in arguments]
+        decisive = operator == "or"
+        kept: list[Shape] = []
+        for test in tests:
+            if test[0] != "const":
+                kept.append(test)
+            elif bool(self.constants[test[1]]) is decisive:
+                if not kept:
+                    return self._const(decisive)
+                kept.append(self._const(decisive))
+                break
+        if not kept:
+            return self._const(not decisive)
+        return (operator, *kept) if len(kept) > 1 else kept[0]
+
+    # Values
+
+    def value(self, rule: Any) -> Shape:
+        """The shape of an expression with the value of `rule`."""
+        if type(rule) is list:
+            items = [self.value(item) for item in rule]
+            if all(item[0] == "const" for item in items):
+                return self._const([self.constants[item[1]] for item in items])
+            return ("list", *items)
+        operator, arguments = operation(rule)
+        if operator is None:
+            return self._const(rule)
+        match operator:
+            case "var":
+                return self._var(arguments)
+            case "if":
+                return self._if(arguments)
+            case "and" | "or":
+                return self._operands(operator, arguments)
+            case "missing" | "missing_some":
+                return ("data_call", operator, self._data(), *(self.value(item) for item in arguments))
+            case "map" | "filter" | "all" | "some" | "none" | "reduce":
+                return self._loop(operator, arguments)
+            case "fractional":
+                function = f"fractional_{self._generation.value}"
+                items = [self.value(item) for item in arguments]
+                key = self._constant("" if self._nested else self._flag_key)
+                return ("bucketed", function, self._scope(), key, *items)
+            case "sem_ver":
+                return self._semver([self.value(item) for item in arguments])
+            case "starts_with" | "ends_with":
+                return self._affix(operator, [self.value(item) for item in arguments])
+            case _ if operator in PURE:
+                return self._pure(operator, [self.value(item) for item in arguments])
+            case _:
+                return ("unknown", self._constant(operator))
+
+    def _pure(self, operator: str, items: list[Shape]) -> Shape:
+        if all(item[0] == "const" for item in items):
+            try:
+                return self._const(PURE[operator](*(self.constants[item[1]] for item in items)))
+            except EvaluationBoundError:
+                return (
+                    "call",
+                    operator,
+                    *items,
+                )  # it fails at every evaluation, and only where it is reached
+        if len(items) == 2:
+            return self._binary(operator, items[0], items[1])
+        return ("call", operator, *items)
+
+    def _binary(self, operator: str, left: Shape, right: Shape) -> Shape:
+        if left[0] == "const" and operator in ("==", "!=", "===", "!==", *_FLIPPED):
+            left, right = right, left
+            operator = _FLIPPED.get(operator, operator)
+        elif left[0] == "const" and operator == "cat" and type(self._of(left)) is str and not self._nested:
+            return ("prefixed", left[1], right)
+        if right[0] != "const":
+            return ("call", operator, left, right)
+        constant = self._of(right)
+        kind = _kind(constant)
+        if operator in ("==", "!=", "===", "!==") and kind != "other":
+            node: Shape = (
+                "equals" if operator[1:] in ("=", "==") and len(operator) < 3 else "same",
+                kind,
+                left,
+                right[1],
+            )
+            return ("not", node) if operator[0] == "!" else node
+        if operator in _FLIPPED and kind in ("text", "number"):
+            return ("compare", operator, kind, left, right[1])
+        if operator == "in":
+            return self._in(left, constant, right)
+        return ("call", operator, left, right)
+
+    def _in(self, needle: Shape, haystack: Any, right: Shape) -> Shape:
+        if type(haystack) is str:
+            return ("part_of", needle, right[1])
+        if type(haystack) is list and all(type(item) is str for item in haystack):
+            return ("one_of", "text", needle, self._constant(frozenset(haystack)))
+        if type(haystack) is list and all(type(item) in (int, float) for item in haystack):
+            return ("one_of", "number", needle, self._constant(frozenset(haystack)))
+        return ("call", "in", needle, right)
+
+    def _semver(self, items: list[Shape]) -> Shape:
+        if len(items) != 3:
+            return self._const(None)
+        subject, operator, target = items
+        if all(item[0] == "const" for item in items):
+            return self._const(semver.compare(*(self._of(item) for item in items)))
+        if operator[0] == "const" and target[0] == "const":
+            key = semver.version_of(self._of(target))
+            sign = self._of(operator)
+            if key is None or sign not in ("=", "!=", "<", "<=", ">", ">=", "^", "~"):
+                return self._const(None)
+            bound: Any = {"^": key[0], "~": key[:2]}.get(sign, key)
+            return ("semver", sign, subject, self._constant(bound))
+        return ("call", "sem_ver", *items)
+
+    def _affix(self, operator: str, items: list[Shape]) -> Shape:
+        if len(items) != 2:
+            return self._const(None)
+        subject, affix = items
+        if affix[0] == "const":
+            if type(self._of(affix)) is not str:
+                return self._const(None)
+            if subject[0] != "const":
+                return ("affix", operator, subject, affix[1])
+        return ("call", operator, *items)
+
+    def _if(self, arguments: list[Any]) -> Shape:
+        parts: list[Shape] = []
+        for place in range(0, len(arguments) - 1, 2):
+            test = self.test(arguments[place])
+            if test[0] == "const" and not self._of(test):
+                continue
+            then = self.value(arguments[place + 1])
+            if test[0] == "const":
+                return ("choose", *parts, then) if parts else then
+            parts += [test, then]
+        last = self.value(arguments[-1]) if len(arguments) % 2 else self._const(None)
+        return ("choose", *parts, last) if parts else last
+
+    def _operands(self, operator: str, arguments: list[Any]) -> Shape:
+        items = [self.value(item) for item in arguments]
+        if all(item[0] == "const" for item in items):
+            stop = operator == "or"
+            found = None
+            for item in items:
+                found = self._of(item)
+                if PURE["!!"](found) is stop:
+                    break
+            return self._const(found)
+        return ("operands", operator, *items) if len(items) > 1 else items[0]
+
+    def _loop(self, operator: str, arguments: list[Any]) -> Shape:
+        if operator == "reduce":
+            if not arguments:
+                return self._const(None)
+            start = self.value(arguments[2]) if len(arguments) > 2 else self._const(None)
+            body = self._body(arguments[1] if len(arguments) > 1 else None, is_test=False)
+            return ("reduce", self.value(arguments[0]), body, start)
+        if len(arguments) < 2 and (operator != "map" or not arguments):
+            return self._const(_LOOPS[operator])
+        body = self._body(arguments[1] if len(arguments) > 1 else None, is_test=operator != "map")
+        return ("loop", operator, self.value(arguments[0]), body)
+
+    def _body(self, rule: Any, *, is_test: bool) -> Shape:
+        outer, self._nested = self._nested, True
+        try:
+            return self.test(rule) if is_test else self.value(rule)
+        finally:
+            self._nested = outer
+
+    def _var(self, arguments: list[Any]) -> Shape:
+        path = self.value(arguments[0]) if arguments else self._const("")
+        default = self.value(arguments[1]) if len(arguments) > 1 else None
+        if path[0] != "const" or type(self._of(path)) in (list, dict):
+            return ("lookup", self._data(), path, default or self._const(None))
+        found = self._at(self._of(path))
+        return found if default is None else ("or_default", found, default)
+
+    def _at(self, path: Any) -> Shape:
+        if path is None or path == "":
+            return self._data()
+        text = PURE["cat"](path)
+        if self._nested:
+            return ("lookup", self._scope(), self._const(text), self._const(None))
+        parts = text.split(".")
+        if parts[0] == "$flagd":
+            return self._own(text)
+        name = self._name(parts[0])
+        return ("get", name) if len(parts) == 1 else ("path", name, self._name(".".join(parts[1:])))
+
+    def _own(self, path: str) -> Shape:
+        if path == "$flagd.flagKey":
+            return self._const(self._flag_key)
+        if path == _CLOCK:
+            self.uses_clock = True
+            return ("clock",)
+        return ("lookup", self._data(), self._const(path), self._const(None))
+
+    def _scope(self) -> Shape:
+        return ("item",) if self._nested else ("context",)
+
+    def _data(self) -> Shape:
+        """All data in sight; at the top that includes `$flagd`."""
+        if self._nested:
+            return ("item",)
+        self.uses_clock = True
+        return ("whole", self._constant(self._flag_key))
+
+    def _of(self, node: Shape) -> Any:
+        return self.constants[node[1]]
+
+    def _const(self, value: Any) -> Shape:
+        return ("const", self._constant(value))
+
+    def _constant(self, value: Any) -> int:
+        self.constants.append(value)
+        return len(self.constants) - 1
+
+    def _name(self, name: str) -> int:
+        """The place of an attribute name; one name has one place, so that the code reads it only once."""
+        if name not in self._names:
+            self._names[name] = self._constant(name)
+        return self._names[name]
+
+
+def operation(rule: Any) -> tuple[str | None, list[Any]]:
+    """Operator and arguments of a rule; (None, []) for a literal, as an object of several members is."""
+    if type(rule) is not dict or len(rule) != 1:
+        return None, []
+    [(operator, arguments)] = rule.items()
+    return operator, arguments if type(arguments) is list else [arguments]
+
+
+def _is_rule(value: Any) -> bool:
+    if type(value) is list:
+        return any(_is_rule(item) for item in value)
+    return type(value) is dict and len(value) == 1
+
+
+def _flattened(arguments: list[Any]) -> list[Any]:
+    """An `if` whose last alternative is another `if`, as one longer chain."""
+    flat = list(arguments)
+    while len(flat) % 2 and len(flat) > 1:
+        operator, inner = operation(flat[-1])
+        if operator != "if" or not inner:
+            break
+        flat[-1:] = inner
+    return flat
+
+
+def _keys(condition: Any) -> tuple[str, list[str], bool] | None:
+    """Path, texts and whether the test is a loose one, where `condition` compares an attribute with texts."""
+    operator, arguments = operation(condition)
+    if operator not in ("==", "===", "in") or len(arguments) != 2:
+        return None
+    left, right = arguments
+    if operator != "in" and _plain_path(right) is not None:
+        left, right = right, left
+    path = _plain_path(left)
+    texts = right if operator == "in" else [right]
+    if path is None or type(texts) is not list or not all(type(text) is str for text in texts):
+        return None
+    return path, texts, operator == "=="
+
+
+def _plain_path(rule: Any) -> str | None:
+    operator, arguments = operation(rule)
+    if operator != "var" or len(arguments) != 1 or type(arguments[0]) is not str:
+        return None
+    path = arguments[0]
+    return path if path and path.split(".")[0] != "$flagd" else None
+
+
+def _kind(constant: Any) -> str:
+    if constant is None:
+        return "null"
+    kind = type(constant)
+    if kind is bool:
+        return "truth"
+    return "text" if kind is str else "number" if kind in (int, float) else "other"

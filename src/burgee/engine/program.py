@@ -1,0 +1,235 @@
+"""A program: one flag set at one revision, every flag a Python function."""
+
+from collections.abc import Callable
+from typing import Any
+
+from burgee.engine.codegen import build
+from burgee.engine.loops import TargetingError
+from burgee.engine.lowering import Lowering
+from burgee.engine.references import count_nodes, expand
+from burgee.engine.values import number_text
+from burgee.errors import InvalidInputError
+from burgee.model.flag import DEFAULT_FLAG_SET, Flag, FlagStatus, MetadataValue
+from burgee.model.flag_set import FlagSet, FractionalGeneration
+from burgee.model.json import JsonObject
+from burgee.model.limits import DEFAULT_LIMITS, Limits
+from burgee.model.resolution import ErrorCode, Reason, Resolution
+from burgee.model.snapshot import Snapshot
+
+
+class CompiledFlag:
+    """One flag as a function.
+
+    `evaluate` takes any JSON object as context, never raises, and answers one of `resolutions`, always the
+    same objects. `uses_clock` tells that an answer may change with time alone.
+    """
+
+    __slots__ = ("evaluate", "flag_set", "key", "resolutions", "source", "uses_clock", "variants", "version")
+
+    def __init__(self, flag: Flag, answers: "_Answers", evaluate: Callable[[JsonObject], Resolution]) -> None:
+        self.key = flag.key
+        self.flag_set = flag.flag_set
+        self.version = flag.version
+        self.variants = flag.variants
+        self.source = flag
+        self.evaluate = evaluate
+        self.resolutions = answers.all()
+        self.uses_clock = False
+
+
+class Program:
+    """All flags of one snapshot; `flags` is ordered by key."""
+
+    __slots__ = ("_missing", "flags", "fractional", "snapshot")
+
+    def __init__(
+        self, snapshot: Snapshot, flags: dict[str, CompiledFlag], fractional: FractionalGeneration
+    ) -> None:
+        self.snapshot = snapshot
+        self.flags = flags
+        self.fractional = fractional
+
+    def evaluate(self, key: str, context: JsonObject) -> Resolution:
+        """The resolution of one flag; FLAG_NOT_FOUND for a key that is not in the set."""
+        flag = self.flags.get(key)
+        return not_found(key) if flag is None else flag.evaluate(context)
+
+
+def not_found(key: str) -> Resolution:
+    """The resolution of a key that no flag has."""
+    message = f"flag `{key}` does not exist"
+    return Resolution(
+        flag_key=key, reason=Reason.ERROR, error_code=ErrorCode.FLAG_NOT_FOUND, error_message=message
+    )
+
+
+def compile_program(
+    snapshot: Snapshot,
+    *,
+    fractional: FractionalGeneration = FractionalGeneration.V2,
+    clock: Callable[[], float],
+    limits: Limits = DEFAULT_LIMITS,
+    previous: Program | None = None,
+) -> Program:
+    """Compile every flag; those that did not change since `previous` are taken over as they are.
+
+    The generation of the flag set goes before `fractional`. A flag that cannot be compiled is there all
+    the same and answers PARSE_ERROR. `clock` gives Unix seconds.
+    """
+    generation = snapshot.flag_set.fractional or fractional
+    known = _reusable(snapshot.flag_set, generation, previous)
+    compiler = _Compiler(snapshot.flag_set, generation, clock, limits)
+    flags: dict[str, CompiledFlag] = {}
+    for flag in sorted(snapshot.flags, key=_key):
+        old = known.get(flag.key)
+        reused = old is not None and (old.source is flag or old.source == flag)
+        flags[flag.key] = old if reused and old is not None else compiler.compiled(flag)
+    return Program(snapshot, flags, generation)
+
+
+def _key(flag: Flag) -> str:
+    return flag.key
+
+
+def _reusable(
+    flag_set: FlagSet, generation: FractionalGeneration, previous: Program | None
+) -> dict[str, CompiledFlag]:
+    if previous is None or previous.fractional is not generation:
+        return {}
+    before = previous.snapshot.flag_set
+    same = before.key == flag_set.key and before.metadata == flag_set.metadata
+    return previous.flags if same and before.evaluators == flag_set.evaluators else {}
+
+
+class _Answers:
+    """The resolutions of one flag, each made once, when it is first needed."""
+
+    def __init__(self, flag: Flag, metadata: dict[str, MetadataValue]) -> None:
+        self._flag = flag
+        self._metadata = metadata
+        self._made: dict[Any, Resolution] = {}
+
+    def all(self) -> tuple[Resolution, ...]:
+        return tuple(self._made.values())
+
+    def variant(self, name: str, reason: Reason) -> Resolution:
+        """The answer of a variant that exists."""
+        made = self._made.get((reason, name))
+        if made is None:
+            value = self._flag.variants[name]
+            made = Resolution(
+                flag_key=self._flag.key, reason=reason, value=value, variant=name, metadata=self._metadata
+            )
+            self._made[reason, name] = made
+        return made
+
+    def default(self, reason: Reason) -> Resolution:
+        """The answer of the default variant; without one, that of the caller's code default."""
+        name = self._flag.default_variant
+        if not name:
+            return self.without_value(Reason.DEFAULT)
+        if name not in self._flag.variants:
+            return self.error(
+                ErrorCode.GENERAL, f"the default variant of flag `{self._flag.key}` does not exist"
+            )
+        return self.variant(name, reason)
+
+    def without_value(self, reason: Reason) -> Resolution:
+        made = self._made.get(reason)
+        if made is None:
+            made = Resolution(flag_key=self._flag.key, reason=reason, metadata=self._metadata)
+            self._made[reason] = made
+        return made
+
+    def error(self, code: ErrorCode, message: str) -> Resolution:
+        made = self._made.get((code, message))
+        if made is None:
+            made = Resolution(
+                flag_key=self._flag.key,
+                reason=Reason.ERROR,
+                error_code=code,
+                error_message=message,
+                metadata=self._metadata,
+            )
+            self._made[code, message] = made
+        return made
+
+    def targeted(self) -> tuple[Callable[[Any], Resolution], Callable[[Any], Resolution]]:
+        """Two functions: from what a rule gives to its resolution, and from what it raised."""
+        key = self._flag.key
+        by_name = {name: self.variant(name, Reason.TARGETING_MATCH) for name in self._flag.variants}
+        default = self.default(Reason.DEFAULT)
+        unknown = self.error(
+            ErrorCode.GENERAL, f"targeting of flag `{key}` gave a variant that does not exist"
+        )
+        parse = self.error(ErrorCode.PARSE_ERROR, f"error parsing the flag `{key}`")
+        bound = self.error(ErrorCode.GENERAL, f"evaluation of flag `{key}` went over its bounds")
+
+        def conclude(value: Any) -> Resolution:
+            if type(value) is str:
+                return by_name.get(value, unknown)
+            if value is None:
+                return default
+            if type(value) is bool:
+                return by_name.get("true" if value else "false", unknown)
+            if type(value) is int or type(value) is float:
+                return by_name.get(number_text(value), unknown)
+            return unknown
+
+        def failed(error: Any) -> Resolution:
+            return parse if isinstance(error, TargetingError) else bound
+
+        return conclude, failed
+
+
+class _Compiler:
+    def __init__(
+        self, flag_set: FlagSet, generation: FractionalGeneration, clock: Callable[[], float], limits: Limits
+    ) -> None:
+        self._flag_set = flag_set
+        self._generation = generation
+        self._limits = limits
+        self._metadata: dict[str, MetadataValue] = dict(flag_set.metadata)
+        if flag_set.key != DEFAULT_FLAG_SET:
+            self._metadata.setdefault("flagSetId", flag_set.key)
+
+        def seconds() -> int:
+            return int(clock())
+
+        def whole(context: JsonObject, flag_key: str) -> JsonObject:
+            return context | {"$flagd": {"flagKey": flag_key, "timestamp": int(clock())}}
+
+        self._seconds = seconds
+        self._whole = whole
+
+    def compiled(self, flag: Flag) -> CompiledFlag:
+        answers = _Answers(flag, self._metadata | flag.metadata if flag.metadata else self._metadata)
+        if flag.status is FlagStatus.DISABLED:
+            return CompiledFlag(flag, answers, _always(answers.without_value(Reason.DISABLED)))
+        if not flag.targeting:
+            return CompiledFlag(flag, answers, _always(answers.default(Reason.STATIC)))
+        try:
+            return self._with_rule(flag, answers)
+        except (InvalidInputError, RecursionError, ValueError, TypeError) as error:
+            detail = f": {error}" if isinstance(error, InvalidInputError) else ""
+            message = f"error parsing the flag `{flag.key}`{detail}"
+            return CompiledFlag(flag, answers, _always(answers.error(ErrorCode.PARSE_ERROR, message)))
+
+    def _with_rule(self, flag: Flag, answers: _Answers) -> CompiledFlag:
+        if count_nodes(flag.targeting) > self._limits.rule_nodes:
+            raise ValueError("the rule has too many nodes")
+        rule = expand(flag.targeting or {}, self._flag_set.evaluators, self._limits)
+        conclude, failed = answers.targeted()
+        lowering = Lowering(flag.key, self._generation, conclude)
+        shape = lowering.outcome(rule)
+        fixed = (conclude, failed, self._whole, self._seconds, self._limits.evaluation_steps, Exception)
+        compiled = CompiledFlag(flag, answers, build(shape, lowering.constants, fixed))
+        compiled.uses_clock = lowering.uses_clock
+        return compiled
+
+
+def _always(resolution: Resolution) -> Callable[[JsonObject], Resolution]:
+    def evaluate(_context: JsonObject) -> Resolution:
+        return resolution
+
+    return evaluate
