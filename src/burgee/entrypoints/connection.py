@@ -39,7 +39,7 @@ def connect(target: Target) -> Iterator[httpx.Client]:
     """
     if target.url:
         headers = {"Authorization": f"Bearer {target.token}"} if target.token else {}
-        with _client(target.url, headers) as client:
+        with _client(Settings.from_mapping({"BURGEE_URL": target.url}).url, headers) as client:
             yield client
         return
     own = {name: os.environ[name] for name in _SETTINGS if name in os.environ}
@@ -95,10 +95,7 @@ def _open(stack: ExitStack, folder: DataFolder, settings: Settings) -> Services 
 
 
 def _client(url: str, headers: dict[str, str], *, trust_env: bool = True) -> httpx.Client:
-    try:
-        return httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=trust_env)
-    except (httpx.InvalidURL, ValueError) as error:
-        raise ConfigurationError(f"{url} is not an address: {error}") from error
+    return httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=trust_env)
 
 
 def _token(settings: Settings, folder: DataFolder) -> str:

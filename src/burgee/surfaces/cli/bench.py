@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from burgee.engine.program import CompiledFlag
+from burgee.engine.program import CompiledFlag, compile_program
 from burgee.model.flag_set import FractionalGeneration
 from burgee.model.json import JsonObject
 from burgee.model.snapshot import Snapshot
@@ -35,8 +35,6 @@ def command(
     It measures the engine alone, in this process and with one context: no network, no JSON.
     The p50 and p99 are over batches of 100 evaluations, so one slow evaluation inside a batch is averaged.
     """
-    from burgee.engine.compiler import compile_program
-
     default: JsonObject = {"targetingKey": "bench", "email": "bench@example.org"}
     context = default if context_text is None else object_or_file(context_text, name="--context")
     programs = [
