@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from uvloop import new_event_loop
 
 from burgee.model.limits import DEFAULT_LIMITS, Limits
 from burgee.service.services import Services
@@ -82,7 +83,7 @@ def listening(
     deadlines: Deadlines | None = None,
     open_to_all: bool = True,
     tick_seconds: float = 0.05,
-    new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+    new_loop: Callable[[], asyncio.AbstractEventLoop] = new_event_loop,
 ) -> Iterator[Listening]:
     """Serve `services` on a free port of 127.0.0.1 for the length of a `with`."""
     counters = Counters(SharedCounters.create(1), 0)
@@ -107,6 +108,7 @@ def listening(
     app.router.redirect_slashes = False
     edge = Edge(ofrep, hub, counters, limits=limits, deadlines=deadlines, inline=inline)
     bound = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32 * 1024)  # so that a stuck reader shows soon
     server = Listening(Listener(app, edge, bound), hub, counters, bound.getsockname()[:2])
     started, stop = threading.Event(), threading.Event()
 
@@ -122,7 +124,7 @@ def listening(
                 last = time.monotonic()
                 server.listener.tick()
         unsubscribe()
-        server.listener.stop_accepting()
+        await server.listener.stop_accepting()
         hub.drain()
         await server.listener.drain(1.0)
 

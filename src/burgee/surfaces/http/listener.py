@@ -13,6 +13,7 @@ from burgee.surfaces.http.edge import Edge
 from burgee.surfaces.http.protocol import BurgeeProtocol
 
 BACKLOG = 2048
+ACCEPT_REST_SECONDS = 0.02
 LAST_CALL_SECONDS = 0.7
 """How long a connection that is idle at the start of draining may still send a request."""
 
@@ -63,9 +64,10 @@ class Listener:
             if isinstance(connection, BurgeeProtocol):
                 connection.check()
 
-    def stop_accepting(self) -> None:
+    async def stop_accepting(self) -> None:
         """Close the listening socket in this process; other workers go on with theirs."""
         self.edge.draining = True
+        await asyncio.sleep(ACCEPT_REST_SECONDS)  # what the kernel has queued so far is still let in
         if self._server is not None:
             self._server.close()
         self._call(last=False)

@@ -133,8 +133,7 @@ class Node:
             self._counters.flush()
 
     async def _drain(self) -> None:
-        for listener in self._listeners:
-            listener.stop_accepting()
+        await asyncio.gather(*[listener.stop_accepting() for listener in self._listeners])
         self.hub.drain()
         await asyncio.gather(*[listener.drain(DRAIN_SECONDS) for listener in self._listeners])
 
