@@ -65,7 +65,7 @@ def test_writes_come_back_when_the_writer_was_killed(tmp_path: Path) -> None:
     with running_server(tmp_path / "data", workers=2) as server:
         for number in range(4):
             os.kill(min(workers(server)), signal.SIGKILL)
-            statuses = set()
+            statuses: set[int] = set()
 
             def written(number: int = number, statuses: set[int] = statuses) -> bool:
                 try:

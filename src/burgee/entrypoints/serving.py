@@ -14,7 +14,7 @@ from burgee.surfaces.http.node import Node, NodeOptions
 try:
     from uvloop import new_event_loop
 except ImportError:  # pragma: no cover - where uvloop cannot be installed, asyncio's own loop does
-    from asyncio import new_event_loop
+    from asyncio import new_event_loop  # type: ignore[assignment]
 
 ALONE_POLL_SECONDS = 1.0
 """A single worker makes every change itself: it looks only for a store that breaks or recovers."""

@@ -115,7 +115,12 @@ def listening(
     async def serve() -> None:
         server.loop = asyncio.get_running_loop()
         await server.listener.start()
-        unsubscribe = services.live.subscribe(lambda _: server.loop.call_soon_threadsafe(hub.publish))  # type: ignore[union-attr]
+        loop = server.loop
+
+        def swapped(_: object) -> None:
+            loop.call_soon_threadsafe(hub.publish)
+
+        unsubscribe = services.live.subscribe(swapped)
         started.set()
         last = time.monotonic()
         while not stop.is_set():

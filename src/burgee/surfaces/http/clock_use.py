@@ -28,11 +28,11 @@ def reads_clock(rule: JsonValue) -> bool:
 
 
 def _may_name_time(operator: str, argument: JsonValue) -> bool:
-    arguments = argument if isinstance(argument, list) else [argument]
+    arguments: list[JsonValue] = argument if isinstance(argument, list) else [argument]
     if operator == "var":
-        arguments = arguments[:1] or [""]
-    elif operator == "missing_some":
-        arguments = arguments[1] if len(arguments) > 1 and isinstance(arguments[1], list) else arguments
+        arguments = arguments[:1] if arguments else [""]
+    elif operator == "missing_some" and len(arguments) > 1 and isinstance(arguments[1], list):
+        arguments = arguments[1]
     return any(map(_names_time, arguments))
 
 

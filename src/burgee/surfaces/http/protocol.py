@@ -71,6 +71,7 @@ class BurgeeProtocol(HttpToolsProtocol):
         self.known: dict[bytes, bytes] | None = None
         self.stalled_since = 0.0
         self.sink: TransportSink | None = None
+        self.running: Any = None  # the cycle whose answer is next on the wire; `cycle` is the newest
 
     # -- the connection
 
@@ -82,6 +83,8 @@ class BurgeeProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self.pipeline.clear()
+        self._abandon()
         self._count_connections()
         if self.sink is not None:
             self.edge.hub.leave(self.sink)
@@ -103,8 +106,8 @@ class BurgeeProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            if self.cycle is not None:
-                self.cycle.keep_alive = False  # what follows is of another protocol, and is not read
+            if self.running is not None:
+                self.running.keep_alive = False  # what follows is of another protocol, and is not read
         except httptools.HttpParserError:
             if self.phase != REFUSED:
                 self._refuse(400, "malformed", "this is not HTTP/1.1")
@@ -148,8 +151,8 @@ class BurgeeProtocol(HttpToolsProtocol):
 
     def drain(self, *, last_call: bool) -> None:
         """Going down: finish what runs; at the last call close what is idle."""
-        if self.phase == WORK or (self.cycle is not None and not self.cycle.response_complete):
-            self.cycle.keep_alive = False
+        if self.running is not None and not self.running.response_complete:
+            self.running.keep_alive = False
         elif last_call and self.phase in {IDLE, HEAD}:
             self.transport.close()
 
@@ -226,7 +229,7 @@ class BurgeeProtocol(HttpToolsProtocol):
         """Whether nothing about this request for OFREP needs more than its own bytes."""
         if len(known) != len(self.headers) or not UNUSUAL.isdisjoint(known):
             return False
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self.running is not None and not self.running.response_complete:
             return False
         if b"connection" in known and self.parser.get_http_version() != "1.1":
             return False
@@ -234,6 +237,19 @@ class BurgeeProtocol(HttpToolsProtocol):
         if method == b"POST":
             return self.url.startswith(EVALUATE_PREFIX) and b"%" not in self.url
         return method == b"GET" and self.url.startswith(STREAM_PREFIX)
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self.running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _abandon(self) -> bool:
+        """Let the application know that nobody waits for it; whether a part of its answer was sent."""
+        running = self.running
+        if running is None or running.response_complete:
+            return False
+        running.disconnected = True
+        running.message_event.set()
+        return bool(running.response_started)
 
     def _through_asgi(self, known: dict[bytes, bytes]) -> None:
         url, headers = self.url, self.headers
@@ -251,7 +267,7 @@ class BurgeeProtocol(HttpToolsProtocol):
         edge, url = self.edge, self.url
         self.known = None
         self.phase, self.since = IDLE, edge.now
-        body = self.body if type(self.body) is bytes else bytes(self.body)
+        body = bytes(self.body)  # of bytes this is the same object
         close = edge.draining or not self.parser.should_keep_alive()
         if url.startswith(SINGLE_PREFIX) and len(url) > SINGLE_LENGTH:
             key = url[SINGLE_LENGTH:].decode("latin-1")
@@ -305,16 +321,11 @@ class BurgeeProtocol(HttpToolsProtocol):
     def _refuse(self, status: int, why: str, words: str, *headers: tuple[bytes, bytes]) -> None:
         """Answer with a problem and close; read on a little, so that the answer is not lost to a reset."""
         self.edge.counters.refused(why)
-        cycle: Any = self.cycle
         self.phase, self.since, self.fed = REFUSED, self.edge.now, 0
         self.pipeline.clear()
-        if cycle is not None and not cycle.response_complete:
-            started = cycle.response_started
-            cycle.disconnected = True
-            cycle.message_event.set()
-            if started:
-                self.transport.abort()
-                return
+        if self._abandon():
+            self.transport.abort()  # half an answer is on the wire: nothing can be said any more
+            return
         title = {"type": "about:blank", "status": status, "title": words}
         problem = Answer(status, ((b"content-type", b"application/problem+json"), *headers), encode(title))
         if self.transport.is_closing():

@@ -83,7 +83,7 @@ def test_each_status_class_and_each_refusal_is_counted_apart() -> None:
     counters.refused("body")
     counters.flush()
     text = exported(shared)
-    for status in ("2xx", "3xx", "4xx", "5xx"):
-        assert f'burgee_http_requests_total{{route="management",status="{status}"}} 1.0' in text
+    for name in ("2xx", "3xx", "4xx", "5xx"):
+        assert f'burgee_http_requests_total{{route="management",status="{name}"}} 1.0' in text
     assert 'burgee_refusals_total{cap="body"} 1.0' in text
     assert 'burgee_refusals_total{cap="url"} 0.0' in text

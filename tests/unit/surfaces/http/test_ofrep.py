@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
@@ -245,8 +245,10 @@ def test_a_selector_that_finds_nothing_finds_no_flag(client: httpx.Client) -> No
 def test_a_selector_that_cannot_be_read_is_a_general_error(
     client: httpx.Client, selector: str | bytes
 ) -> None:
+    value = selector if isinstance(selector, bytes) else selector.encode()
+    headers = {b"Flagd-Selector": value}
     for path in (f"{ONE}/boolean", ONE):
-        answer = client.post(path, json={}, headers={b"Flagd-Selector": selector})  # type: ignore[dict-item]
+        answer = client.post(path, json={}, headers=headers)
         assert (answer.status_code, answer.json()["errorCode"]) == (400, "GENERAL")
         assert "invalid selector" in answer.json()["errorDetails"]
 

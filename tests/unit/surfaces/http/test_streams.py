@@ -273,5 +273,5 @@ def test_stuck_readers_cost_no_memory(server: Listening, services: Services) -> 
         for _ in range(300):
             change(services)
         time.sleep(0.2)
-        waiting = [each.transport.get_write_buffer_size() for each in server.listener._state.connections]  # type: ignore[union-attr]
+        waiting = [each.transport.get_write_buffer_size() for each in server.listener._state.connections]
         assert max(waiting) < 64 * 1024
