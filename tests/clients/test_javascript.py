@@ -14,6 +14,9 @@ from burgee.testing.server import Server
 pytestmark = pytest.mark.clients
 
 SCRIPT = Path(__file__).with_name("ofrep.mjs")
+NO_VALUE = "The OFREP response does not match the expected format"
+"""What @openfeature/ofrep-provider 0.1.3 says of every 200 without `value`, which is how OFREP 0.3 spells a code
+default. No answer pleases it (a null has the wrong type): its callers get their default, and reason ERROR."""
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +37,9 @@ def ask(node_modules: Path) -> Callable[[dict[str, Any]], dict[str, Any]]:
 
 def differences(scenario: Any, details: dict[str, Any]) -> list[str]:
     """What is not as the scenario says."""
+    if details.get("errorMessage") == NO_VALUE and scenario.reason in ("DISABLED", "DEFAULT"):
+        details = {**details, "reason": scenario.reason, "errorMessage": ""}
+        assert scenario.value == scenario.default
     found = []
     if scenario.value is not None and details.get("value") != scenario.value:
         found.append(f"value {details.get('value')!r}, not {scenario.value!r}")
