@@ -15,8 +15,10 @@ pytestmark = pytest.mark.clients
 
 SCRIPT = Path(__file__).with_name("ofrep.mjs")
 NO_VALUE = "The OFREP response does not match the expected format"
-"""What @openfeature/ofrep-provider 0.1.3 says of every 200 without `value`, which is how OFREP 0.3 spells a code
-default. No answer pleases it (a null has the wrong type): its callers get their default, and reason ERROR."""
+"""What @openfeature/ofrep-provider 0.1.3 says of a 200 without `value`, OFREP's way to spell a code default.
+
+No answer pleases it (null has the wrong type): its callers get their default, and reason ERROR.
+"""
 
 
 @pytest.fixture(scope="session")
