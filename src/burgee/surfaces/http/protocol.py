@@ -62,6 +62,7 @@ class BurgeeProtocol(HttpToolsProtocol):
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         super().__init__(config, server_state, {}, loop)
+        self.access_log = False  # addresses can hold secrets; requests are counted instead
         self.edge = edge
         self.phase = HEAD  # a connection that says nothing is late, like one that stops in its head
         self.since = edge.now
