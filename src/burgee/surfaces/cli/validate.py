@@ -40,7 +40,9 @@ def rule_faults(snapshots: Iterable[Snapshot]) -> Iterable[Fault]:
     from burgee.model.limits import DEFAULT_LIMITS
 
     for snapshot in snapshots:
-        yield from check_flag_set(snapshot.flag_set, limits=DEFAULT_LIMITS)
+        for fault in check_flag_set(snapshot.flag_set, limits=DEFAULT_LIMITS):
+            # A document spells the evaluators of a set with a dollar sign.
+            yield fault._replace(pointer=fault.pointer.replace("/evaluators", "/$evaluators", 1))
         for flag in snapshot.flags:
             for fault in check_flag(flag, snapshot.flag_set, limits=DEFAULT_LIMITS):
                 yield fault._replace(pointer=f"/flags/{flag.key}{fault.pointer}")
