@@ -62,6 +62,8 @@ def _normalised(value: Any, left: list[int]) -> Any:
         return [_normalised(item, left) for item in value]
     if type(value) is float and value.is_integer() and -(2.0**63) <= value < 2.0**64:
         return int(value)
+    if type(value) is int and not -(2**63) <= value < 2**64:
+        return float(value)  # JavaScript writes 1e20 with all its zeros
     return value
 
 
