@@ -26,8 +26,12 @@ def rebucket(
     after: FractionalGeneration,
     clock: Callable[[], float],
 ) -> tuple[Move, ...]:
-    """How many subjects would move, per flag in the order of keys. A pinned generation counts as not pinned."""
-    free = msgspec.structs.replace(snapshot, flag_set=msgspec.structs.replace(snapshot.flag_set, fractional=None))
+    """How many subjects would move, per flag in the order of keys.
+
+    The two generations given go before one that the flag set pins.
+    """
+    unpinned = msgspec.structs.replace(snapshot.flag_set, fractional=None)
+    free = msgspec.structs.replace(snapshot, flag_set=unpinned)
     old = compile_program(free, fractional=before, clock=clock)
     new = compile_program(free, fractional=after, clock=clock)
     subjects = 0

@@ -55,7 +55,7 @@ class _Expansion:
             return self._referred(name, pointer, names)
         if type(value) is dict:
             return {
-                key: self.expanded(item, f"{pointer}/{_escaped(key)}", names) for key, item in value.items()
+                key: self.expanded(item, f"{pointer}/{escaped(key)}", names) for key, item in value.items()
             }
         if type(value) is list:
             return [self.expanded(item, f"{pointer}/{place}", names) for place, item in enumerate(value)]
@@ -72,5 +72,6 @@ class _Expansion:
         return self.expanded(self._evaluators[name], pointer, (*names, name))
 
 
-def _escaped(key: str) -> str:
+def escaped(key: str) -> str:
+    """A key as one step of a JSON pointer (RFC 6901)."""
     return key.replace("~", "~0").replace("/", "~1")

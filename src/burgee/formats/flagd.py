@@ -6,6 +6,8 @@ Burgee's own have no place in the format: `render` leaves them out, since in-pro
 flags with members that they do not know.
 """
 
+import hashlib
+import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -32,6 +34,33 @@ class FlagSetDocument(msgspec.Struct, frozen=True, kw_only=True):
     flags: tuple[Flag, ...] = ()
 
 
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What a document holds, and what is wrong with its structure; faulty flags are left out."""
+
+    documents: tuple[FlagSetDocument, ...]
+    faults: tuple[Fault, ...] = ()
+
+
+def read(
+    data: bytes,
+    *,
+    syntax: Literal["json", "yaml"] = "json",
+    flag_set: str | None = None,
+    source: str = "",
+    limits: Limits = DEFAULT_LIMITS,
+) -> Reading:
+    """The flag sets of a document, ordered by key, and every structural fault with its JSON pointer.
+
+    A flag's set is the `flagSetId` of its metadata, else that of the document, else `flag_set`, else
+    `default`. Raises MalformedError and LimitExceededError where nothing can be read at all.
+    """
+    decode = strict_yaml.decode if syntax == "yaml" else strict_json.decode
+    document = decode(data, max_bytes=limits.import_bytes, limits=limits)
+    reader = _Reader(limits)
+    found = reader.document(document, flag_set or DEFAULT_FLAG_SET, source)
+    return Reading(documents=found, faults=tuple(reader.faults))
+
+
 def parse(
     data: bytes,
     *,
@@ -40,18 +69,26 @@ def parse(
     source: str = "",
     limits: Limits = DEFAULT_LIMITS,
 ) -> tuple[FlagSetDocument, ...]:
-    """The flag sets of a document, ordered by key.
+    """As `read`, for a document that has to be right.
 
-    A flag's set is the `flagSetId` of its metadata, else that of the document, else `flag_set`, else
-    `default`. Raises InvalidInputError with every structural fault and its JSON pointer.
+    Raises InvalidInputError with every structural fault.
     """
-    decode = strict_yaml.decode if syntax == "yaml" else strict_json.decode
-    document = decode(data, max_bytes=limits.import_bytes, limits=limits)
-    reader = _Reader(limits)
-    found = reader.document(document, flag_set or DEFAULT_FLAG_SET, source)
-    if reader.faults:
-        raise InvalidInputError(reader.faults)
-    return found
+    reading = read(data, syntax=syntax, flag_set=flag_set, source=source, limits=limits)
+    if reading.faults:
+        raise InvalidInputError(reading.faults)
+    return reading.documents
+
+
+def flag_set_key(flag_set_id: str) -> str:
+    """The key of the flag set that a `flagSetId` names.
+
+    flagd allows any text there. One that is no key (`sso/dev`) becomes one, with six digits of its SHA-256
+    so that two ids never meet; the id itself stays in the set's metadata, and selectors find it.
+    """
+    if KEY_PATTERN.fullmatch(flag_set_id):
+        return flag_set_id
+    digest = hashlib.sha256(flag_set_id.encode()).hexdigest()[:6]
+    return re.sub(r"[^A-Za-z0-9._-]", ".", flag_set_id)[:100] + f"-{digest}"
 
 
 def render(snapshot: Snapshot) -> bytes:
@@ -84,12 +121,15 @@ class _Reader:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._is_for_providers = False
         self.faults: list[Fault] = []
 
     def document(self, value: JsonValue, flag_set: str, source: str) -> tuple[FlagSetDocument, ...]:
         if not isinstance(value, dict):
             self._fault("", "not-an-object", "a flagd document is a JSON object")
             return ()
+        schema = value.get("$schema")
+        self._is_for_providers = isinstance(schema, str) and schema.endswith("/flags.json")
         metadata = self._metadata(value.get("metadata"), "/metadata")
         named = metadata.get(FLAG_SET_ID, flag_set)
         home = self._set_key(named, f"/metadata/{FLAG_SET_ID}")
@@ -129,6 +169,9 @@ class _Reader:
             for key, definition in flags.items():
                 yield key, definition, f"/flags/{escaped(key)}"
         elif isinstance(flags, list):
+            if self._is_for_providers:
+                words = "by its `$schema` the document is for providers, and those take no list of flags"
+                self._fault("/flags", "wrong-type", words)
             for place, definition in enumerate(flags):
                 name = definition.get("key") if isinstance(definition, dict) else None
                 if isinstance(name, str):
@@ -230,9 +273,9 @@ class _Reader:
     def _set_key(self, key: JsonValue, pointer: str) -> str:
         if isinstance(key, str) and key == "":
             return DEFAULT_FLAG_SET
-        if isinstance(key, str) and KEY_PATTERN.fullmatch(key):
-            return key
-        self._fault(pointer, "invalid-key", "a flag set key is 1 to 128 of A-Z a-z 0-9 . _ -")
+        if isinstance(key, str):
+            return flag_set_key(key)
+        self._fault(pointer, "wrong-type", "`flagSetId` is a text")
         return DEFAULT_FLAG_SET
 
     def _fault(self, pointer: str, code: str, message: str) -> None:

@@ -87,7 +87,10 @@ class Catalogue:
             return list(self.programs.values())
         if selector.kind == "flagSetId":
             program = self.programs.get(selector.value or DEFAULT_FLAG_SET)
-            return [] if program is None else [program]
+            if program is not None:
+                return [program]
+            # An id that is no key (`sso/dev`) stands only in the metadata of the set that it names.
+            return [each for each in self.programs.values() if _flag_set_id(each) == selector.value]
         return [each for each in self.programs.values() if each.snapshot.flag_set.source == selector.value]
 
 
@@ -133,6 +136,10 @@ class LiveCatalogue:
                     self._callbacks.remove(callback)
 
         return unsubscribe
+
+
+def _flag_set_id(program: Program) -> MetadataValue | None:
+    return program.snapshot.flag_set.metadata.get("flagSetId")
 
 
 def _selection(

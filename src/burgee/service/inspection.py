@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import msgspec
 
 from burgee.engine.check import check_flag, check_flag_set
-from burgee.engine.lint import LintWarning, lint
+from burgee.engine.lint import LintWarning, lint_flag
 from burgee.errors import Fault
 from burgee.model.flag import KEY_PATTERN, Flag
 from burgee.model.flag_set import FlagSet
-from burgee.model.snapshot import Snapshot
 from burgee.service.compiler import SetCompiler
 
 
@@ -61,8 +60,7 @@ class Inspector:
 
     def _warnings(self, flag: Flag, flag_set: FlagSet, tolerated: Sequence[Fault]) -> tuple[LintWarning, ...]:
         # Only this flag: linting the other 9,999 of the set again would make a publish slow for nothing.
-        alone = Snapshot(flag_set=flag_set, flags=(flag,))
-        linted = lint(alone, fractional=self._compiler.generation(flag_set))
+        linted = lint_flag(flag, flag_set, fractional=self._compiler.generation(flag_set))
         return (
             *(
                 LintWarning(flag_key=flag.key, pointer=each.pointer, code=each.code, message=each.message)

@@ -1,7 +1,7 @@
 """A few flags in two sets, one for each way a flag can answer over OFREP."""
 
 from burgee.model.flag import FlagStatus
-from burgee.model.json import JsonValue
+from burgee.model.json import JsonObject, JsonValue
 from burgee.service.drafts import FlagDraft, FlagSetDraft
 from burgee.service.publish import Author
 from burgee.service.services import Services
@@ -32,7 +32,7 @@ def publish_samples(services: Services) -> None:
     disabled = FlagDraft(variants={"on": True}, default_variant="on", status=FlagStatus.DISABLED)
     publisher.put_flag("default", "disabled", disabled, author=AUTHOR)
     publisher.put_flag("default", "code-default", FlagDraft(variants={"on": True}), author=AUTHOR)
-    rule: JsonValue = {"if": [{"==": [{"var": "plan"}, "gold"]}, "on", "off"]}
+    rule: JsonObject = {"if": [{"==": [{"var": "plan"}, "gold"]}, "on", "off"]}
     targeted = FlagDraft(
         variants={"on": True, "off": False},
         default_variant="off",

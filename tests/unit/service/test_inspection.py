@@ -32,7 +32,7 @@ def test_only_faults_of_the_rule_itself_are_tolerated(
     refused: list[Fault],
 ) -> None:
     monkeypatch.setattr(inspection, "check_flag", lambda *_, **__: tuple(found))
-    monkeypatch.setattr(inspection, "lint", lambda *_, **__: ())
+    monkeypatch.setattr(inspection, "lint_flag", lambda *_, **__: ())
     findings = workshop.inspector.flag(a_flag(), a_flag_set(), lenient=lenient)
     assert list(findings.faults) == refused
     tolerated = [] if refused else found

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 import msgspec
@@ -11,6 +11,9 @@ from burgee.errors import InvalidInputError, LimitExceededError
 from burgee.model.limits import DEFAULT_LIMITS
 from burgee.model.snapshot import Snapshot
 from burgee.surfaces.cli.management import Management
+
+if TYPE_CHECKING:
+    from burgee.formats.flagd import FlagSetDocument
 
 Syntax = Literal["json", "yaml"]
 MEDIA_TYPES: dict[Syntax, str] = {"json": "application/json", "yaml": "application/yaml"}
@@ -49,10 +52,11 @@ def snapshots_in(content: bytes, *, syntax: Syntax = "json") -> tuple[Snapshot, 
     """
     from burgee.formats import flagd
 
-    return tuple(
-        Snapshot(flag_set=document.flag_set, flags=tuple(sorted(document.flags, key=lambda flag: flag.key)))
-        for document in flagd.parse(content, syntax=syntax)
-    )
+    return _snapshots(flagd.parse(content, syntax=syntax))
+
+
+def _snapshots(documents: "Sequence[FlagSetDocument]") -> tuple[Snapshot, ...]:
+    return tuple(Snapshot(flag_set=document.flag_set, flags=document.flags) for document in documents)
 
 
 def stored_snapshots(management: Management, flag_set: str | None) -> tuple[Snapshot, ...]:
@@ -86,8 +90,11 @@ def _named(snapshots: tuple[Snapshot, ...], key: str) -> tuple[Snapshot, ...]:
 
 
 def faults_in(path: Path) -> tuple[tuple[Snapshot, ...], InvalidInputError | None]:
-    """What a file holds, or the error that names what is wrong with its structure."""
+    """What can be read of a file, and the error that names what is wrong with its structure."""
+    from burgee.formats import flagd
+
     try:
-        return snapshots_in(read(path), syntax=syntax_of(path)), None
+        reading = flagd.read(read(path), syntax=syntax_of(path))
     except InvalidInputError as error:
         return (), error
+    return _snapshots(reading.documents), InvalidInputError(reading.faults) if reading.faults else None

@@ -80,7 +80,8 @@ def read_contexts(path: Path) -> Iterator[JsonObject]:
                 except InvalidInputError as error:
                     message = f"{path}, line {number}: {error.faults[0].message}"
                     raise InvalidInputError([Fault("", "malformed-context", message)]) from error
-                yield context
+                if isinstance(context, dict):
+                    yield context
             elif text:
                 yield {"targetingKey": text}
 

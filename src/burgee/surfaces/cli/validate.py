@@ -31,7 +31,7 @@ def command(output: Output, files: tuple[Path, ...]) -> int:
 def faults_of(path: Path) -> tuple[Fault, ...]:
     """Everything that a server would refuse in this file."""
     snapshots, error = documents.faults_in(path)
-    return error.faults if error is not None else tuple(rule_faults(snapshots))
+    return (*(error.faults if error is not None else ()), *rule_faults(snapshots))
 
 
 def rule_faults(snapshots: Iterable[Snapshot]) -> Iterable[Fault]:

@@ -62,13 +62,18 @@ def once(call: Call, handle: Callable[[], Answer]) -> Answer:
     if remembered is not None:
         return remembered
     try:
-        return handle()
+        answer = handle()
     except ConflictError:
         # The twin of this request may have won between the look-up and the commit.
         remembered = _recall(call)
         if remembered is None:
             raise
         return remembered
+    # Or it has won, and there was nothing left to change: then the twin's answer is the one to give.
+    remembered = _recall(call)
+    if remembered is not None and (remembered.status, remembered.body) != (answer.status, answer.body):
+        return remembered
+    return answer
 
 
 def _recall(call: Call) -> Answer | None:

@@ -1,5 +1,7 @@
 """Whole documents in flagd's format: import, export, validate."""
 
+from collections.abc import Sequence
+
 from burgee.engine.lint import LintWarning
 from burgee.errors import Fault, InvalidInputError
 from burgee.formats import flagd
@@ -27,9 +29,12 @@ def import_document(call: Call) -> Answer:
     """Publish every flag of a document, all of them or none; with dryRun only say what would change."""
 
     def attempt() -> Answer:
-        documents = _parse(call, call.services.limits)
+        reading = _read(call, call.services.limits)
+        documents = reading.documents
         for document in documents:
             call.services.access.require(call.identity, Permission.WRITE, document.flag_set.key)
+        if reading.faults:
+            raise InvalidInputError([*reading.faults, *_rule_faults(call.services.inspector, documents)])
         dry_run = call.is_set("dryRun")
         keyed = call.maybe_text("Idempotency-Key") is not None and not dry_run
         report = call.services.publisher.import_documents(
@@ -57,7 +62,9 @@ def validate_document(call: Call) -> Answer:
     faults: list[Fault] = []
     warnings: list[LintWarning] = []
     try:
-        for document in _parse(call, call.services.limits):
+        reading = _read(call, call.services.limits)
+        faults += reading.faults
+        for document in reading.documents:
             _inspect(call.services.inspector, document, faults, warnings)
     except InvalidInputError as error:
         faults += error.faults
@@ -70,14 +77,21 @@ def validate_document(call: Call) -> Answer:
     )
 
 
-def _parse(call: Call, limits: Limits) -> tuple[flagd.FlagSetDocument, ...]:
-    return flagd.parse(
+def _read(call: Call, limits: Limits) -> flagd.Reading:
+    return flagd.read(
         call.body,
         syntax="yaml" if call.media_type == YAML else "json",
         flag_set=call.maybe_text("flagSet"),
         source=call.text("source"),
         limits=limits,
     )
+
+
+def _rule_faults(inspector: Inspector, documents: Sequence[flagd.FlagSetDocument]) -> list[Fault]:
+    faults: list[Fault] = []
+    for document in documents:
+        _inspect(inspector, document, faults, [])
+    return faults
 
 
 def _inspect(
