@@ -184,12 +184,12 @@ class _Reader:
             self._fault("/flags", "wrong-type", "`flags` is an object or a list")
 
     def _flag(self, key: str, definition: JsonValue, pointer: str, home: str) -> Flag | None:
+        before = len(self.faults)
         if not KEY_PATTERN.fullmatch(key):
             self._fault(pointer, "invalid-key", "a flag key is 1 to 128 of A-Z a-z 0-9 . _ -")
         if not isinstance(definition, dict):
             self._fault(pointer, "wrong-type", "a flag is an object")
             return None
-        before = len(self.faults)
         state = definition.get("state")
         if not isinstance(state, str) or state not in _STATES:
             words = "`state` is missing" if state is None else "`state` is ENABLED or DISABLED"
