@@ -12,7 +12,7 @@ from burgee.engine.program import compile_program
 from burgee.errors import Fault
 from burgee.model.flag import Flag
 from burgee.model.flag_set import FlagSet
-from burgee.model.limits import DEFAULT_LIMITS, Limits
+from burgee.model.limits import DEFAULT_LIMITS
 from burgee.model.resolution import ErrorCode
 from burgee.model.snapshot import Snapshot
 
