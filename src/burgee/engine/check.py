@@ -7,7 +7,7 @@ import msgspec
 
 from burgee.engine.grammar import rule_faults
 from burgee.engine.outcomes import outcomes
-from burgee.engine.references import count_nodes, escaped, expand
+from burgee.engine.references import escaped, expand, measure
 from burgee.errors import Fault, InvalidInputError
 from burgee.model.flag import KEY_PATTERN, Flag
 from burgee.model.flag_set import FlagSet
@@ -31,17 +31,15 @@ def check_targeting(
         return (Fault(pointer, "wrong-type", "`targeting` is an object"),)
     if not rule:
         return ()
-    deep = too_deep(rule, limits.json_depth)
-    if deep or count_nodes(rule) > limits.rule_nodes:
-        words = (
-            f"the rule is nested deeper than {limits.json_depth} levels"
-            if deep
-            else f"the rule has more than {limits.rule_nodes} nodes"
-        )
-        return (Fault(pointer, "too-deep" if deep else "too-many-nodes", words),)
+    size = measure(rule)
+    if size.depth > limits.json_depth:
+        return (Fault(pointer, "too-deep", f"the rule is nested deeper than {limits.json_depth} levels"),)
+    if size.nodes > limits.rule_nodes:
+        return (Fault(pointer, "too-many-nodes", f"the rule has more than {limits.rule_nodes} nodes"),)
     faults: list[Fault] = []
     rule_faults(rule, pointer, faults.append)
-    faults += _reference_faults(rule, evaluators, pointer, limits)
+    if size.has_reference:
+        faults += _reference_faults(rule, evaluators, pointer, limits)
     if variants is not None:
         for outcome in outcomes(rule, pointer):
             if outcome.is_known and outcome.name is not None and outcome.name not in variants:
@@ -60,7 +58,9 @@ def check_flag(flag: Flag, flag_set: FlagSet, *, limits: Limits = DEFAULT_LIMITS
         words = f"the default variant {flag.default_variant[:64]!r} is not among the variants"
         faults.append(Fault("/defaultVariant", "unknown-variant", words))
     faults += _metadata_faults(flag.metadata)
-    if any(too_deep(value, limits.json_depth) for value in (flag.variants, flag.targeting)):
+    if any(
+        type(value) is dict and measure(value).depth >= limits.json_depth for value in flag.variants.values()
+    ):
         return (*faults, Fault("", "too-deep", f"the flag is nested deeper than {limits.json_depth} levels"))
     size = len(
         msgspec.json.encode([flag.variants, flag.targeting, flag.metadata, flag.description, flag.tags])
@@ -135,19 +135,3 @@ def _reference_faults(
     except InvalidInputError as error:
         return [fault._replace(pointer=pointer + fault.pointer) for fault in error.faults]
     return []
-
-
-def too_deep(value: Any, depth: int) -> bool:
-    """Whether objects and arrays are nested deeper than `depth`."""
-    level = [value]
-    for _ in range(depth):
-        level = [
-            item
-            for outer in level
-            if type(outer) in (dict, list)
-            for item in (outer.values() if type(outer) is dict else outer)
-            if type(item) in (dict, list)
-        ]
-        if not level:
-            return False
-    return True

@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from burgee.engine.check import VALUE_TYPES, too_deep
+from burgee.engine.check import VALUE_TYPES
 from burgee.engine.outcomes import outcomes
-from burgee.engine.references import escaped, expand, reference_of
+from burgee.engine.references import escaped, expand, measure, reference_of
 from burgee.errors import InvalidInputError
 from burgee.model.flag import Flag
 from burgee.model.flag_set import FlagSet, FractionalGeneration
@@ -46,7 +46,7 @@ def _found(flag: Flag, flag_set: FlagSet, generation: FractionalGeneration) -> I
     kinds = {VALUE_TYPES.get(type(value), "other") for value in flag.variants.values()}
     if len(kinds) > 1:
         yield "/variants", "mixed-variant-types", f"variants are of several types: {', '.join(sorted(kinds))}"
-    if too_deep(flag.targeting, DEFAULT_LIMITS.json_depth):
+    if measure(flag.targeting).depth > DEFAULT_LIMITS.json_depth:
         return
     try:
         rule = expand(flag.targeting or {}, flag_set.evaluators)

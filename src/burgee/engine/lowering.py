@@ -6,10 +6,9 @@ the choice of the cheapest test for a constant happen here, so that the shape sa
 """
 
 from collections.abc import Callable
-from itertools import accumulate
 from typing import Any, TypeAlias
 
-from burgee.engine import fractional, semver
+from burgee.engine import semver
 from burgee.engine.operators import PURE
 from burgee.engine.values import EvaluationBoundError
 from burgee.model.flag_set import FractionalGeneration
@@ -21,11 +20,10 @@ TEST_OPERATORS = frozenset({"==", "!=", "===", "!==", "<", "<=", ">", ">=", "!",
 
 _LOOPS = {"map": [], "filter": [], "all": False, "some": False, "none": True}
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-_TABLE_FROM = 3
 _CLOCK = "$flagd.timestamp"
 
 
-class Lowering:
+class Expressions:
     """The lowering of one rule. `conclude` turns any value that a rule may give into its resolution."""
 
     def __init__(
@@ -38,92 +36,6 @@ class Lowering:
         self._generation = generation
         self._conclude = conclude
         self._nested = False
-
-    # Statements: what ends an evaluation
-
-    def outcome(self, rule: Any) -> Shape:
-        """The shape that returns the resolution of `rule`."""
-        operator, arguments = operation(rule)
-        if operator == "if" and arguments:
-            return self._choices(_flattened(arguments))
-        if operator == "fractional" and (picked := self._picked(arguments)) is not None:
-            return picked
-        node = self.value(rule)
-        if node[0] == "const":
-            return self._resolved(self.constants[node[1]])
-        if operator in TEST_OPERATORS:
-            return ("branch", node, self._resolved(True), self._resolved(False))
-        return ("conclude", node)
-
-    def _resolved(self, value: Any) -> Shape:
-        return ("return", self._constant(self._conclude(value)))
-
-    def _choices(self, arguments: list[Any]) -> Shape:
-        pairs = [(arguments[i], arguments[i + 1]) for i in range(0, len(arguments) - 1, 2)]
-        last = self.outcome(arguments[-1]) if len(arguments) % 2 else self._resolved(None)
-        steps: list[Shape] = []
-        place = 0
-        while place < len(pairs):
-            run = self._table(pairs[place:])
-            if run is not None:
-                shape, taken = run
-                steps.append(shape)
-                place += taken
-                continue
-            condition, then = pairs[place]
-            place += 1
-            test = self.test(condition)
-            if test[0] == "const":
-                if self.constants[test[1]]:
-                    last = self.outcome(then)
-                    break
-                continue
-            steps.append(("when", test, self.outcome(then)))
-        return ("steps", tuple(steps), last) if steps else last
-
-    def _table(self, pairs: list[tuple[Any, Any]]) -> tuple[Shape, int] | None:
-        """A run of tests of one attribute against texts, as one dictionary from text to resolution."""
-        subject: Any = None
-        table: dict[str, Any] = {}
-        loose: list[tuple[str, Any]] = []
-        taken = 0
-        for condition, then in pairs:
-            keyed = _keys(condition)
-            if keyed is None or (taken and keyed[0] != subject) or _is_rule(then):
-                break
-            subject, texts, is_loose = keyed
-            resolution = self._conclude(then)
-            for text in texts:
-                table.setdefault(text, resolution)
-                if is_loose:
-                    loose.append((text, resolution))
-            taken += 1
-        if taken < _TABLE_FROM:
-            return None
-        node = self.value({"var": subject})
-        return ("table", node, self._constant(table), self._constant(tuple(loose))), taken
-
-    def _picked(self, arguments: list[Any]) -> Shape | None:
-        """A fractional over constant shares: one hash, one bisection, one resolution."""
-        bare = bool(arguments) and type(arguments[0]) is list
-        entries = arguments if bare else arguments[1:]
-        if not arguments or any(_is_rule(entry) for entry in entries):
-            return None
-        chosen = fractional.shares(entries)
-        if chosen is None:
-            return None
-        variants, weights = chosen
-        outcomes = (*(self._conclude(variant) for variant in variants), self._conclude(None))
-        kind = self._generation.value
-        if bare:
-            prefix = self._flag_key if kind == "v2" else b"\x82" + fractional.cbor_text(self._flag_key)
-            head: Shape = ("own", kind, self._constant(prefix), self._constant(self._conclude(None)))
-        else:
-            subject = self.value(arguments[0])
-            rest = self._constant(entries)
-            head = ("given", kind, subject, rest, self._constant(self._flag_key))
-        ends = tuple(accumulate(weights))
-        return ("pick", head, self._constant(ends), self._constant(outcomes), self._constant(ends[-1]))
 
     # Tests: expressions whose Python truth is the truth of the rule
 
@@ -182,7 +94,7 @@ class Lowering:
             case "and" | "or":
                 return self._operands(operator, arguments)
             case "missing" | "missing_some":
-                return ("data_call", operator, self._data(), *(self.value(item) for item in arguments))
+                return self._absent(operator, [self.value(item) for item in arguments])
             case "map" | "filter" | "all" | "some" | "none" | "reduce":
                 return self._loop(operator, arguments)
             case "fractional":
@@ -316,6 +228,12 @@ class Lowering:
         finally:
             self._nested = outer
 
+    def _absent(self, operator: str, items: list[Shape]) -> Shape:
+        """`missing` and `missing_some`; paths that are known not to ask for `$flagd` need no copy of the data."""
+        known = all(item[0] == "const" for item in items)
+        plain = known and "$flagd" not in repr([self._of(item) for item in items])
+        return ("data_call", operator, self._scope() if plain else self._data(), *items)
+
     def _var(self, arguments: list[Any]) -> Shape:
         path = self.value(arguments[0]) if arguments else self._const("")
         default = self.value(arguments[1]) if len(arguments) > 1 else None
@@ -377,46 +295,6 @@ def operation(rule: Any) -> tuple[str | None, list[Any]]:
         return None, []
     [(operator, arguments)] = rule.items()
     return operator, arguments if type(arguments) is list else [arguments]
-
-
-def _is_rule(value: Any) -> bool:
-    if type(value) is list:
-        return any(_is_rule(item) for item in value)
-    return type(value) is dict and len(value) == 1
-
-
-def _flattened(arguments: list[Any]) -> list[Any]:
-    """An `if` whose last alternative is another `if`, as one longer chain."""
-    flat = list(arguments)
-    while len(flat) % 2 and len(flat) > 1:
-        operator, inner = operation(flat[-1])
-        if operator != "if" or not inner:
-            break
-        flat[-1:] = inner
-    return flat
-
-
-def _keys(condition: Any) -> tuple[str, list[str], bool] | None:
-    """Path, texts and whether the test is a loose one, where `condition` compares an attribute with texts."""
-    operator, arguments = operation(condition)
-    if operator not in ("==", "===", "in") or len(arguments) != 2:
-        return None
-    left, right = arguments
-    if operator != "in" and _plain_path(right) is not None:
-        left, right = right, left
-    path = _plain_path(left)
-    texts = right if operator == "in" else [right]
-    if path is None or type(texts) is not list or not all(type(text) is str for text in texts):
-        return None
-    return path, texts, operator == "=="
-
-
-def _plain_path(rule: Any) -> str | None:
-    operator, arguments = operation(rule)
-    if operator != "var" or len(arguments) != 1 or type(arguments[0]) is not str:
-        return None
-    path = arguments[0]
-    return path if path and path.split(".")[0] != "$flagd" else None
 
 
 def _kind(constant: Any) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 
 from burgee.engine.codegen import build
 from burgee.engine.loops import TargetingError
-from burgee.engine.lowering import Lowering
-from burgee.engine.references import count_nodes, expand
+from burgee.engine.references import expand, measure
+from burgee.engine.statements import Lowering
 from burgee.engine.values import number_text
 from burgee.errors import InvalidInputError
 from burgee.model.flag import DEFAULT_FLAG_SET, Flag, FlagStatus, MetadataValue
@@ -20,11 +20,11 @@ from burgee.model.snapshot import Snapshot
 class CompiledFlag:
     """One flag as a function.
 
-    `evaluate` takes any JSON object as context, never raises, and answers one of `resolutions`, always the
-    same objects. `uses_clock` tells that an answer may change with time alone.
+    `evaluate` takes any JSON object as context, never raises, and answers one of `resolutions`: always the
+    same objects, each made when it is first needed. `uses_clock` tells that answers may change with time.
     """
 
-    __slots__ = ("evaluate", "flag_set", "key", "resolutions", "source", "uses_clock", "variants", "version")
+    __slots__ = ("_answers", "evaluate", "flag_set", "key", "source", "uses_clock", "variants", "version")
 
     def __init__(self, flag: Flag, answers: "_Answers", evaluate: Callable[[JsonObject], Resolution]) -> None:
         self.key = flag.key
@@ -33,8 +33,13 @@ class CompiledFlag:
         self.variants = flag.variants
         self.source = flag
         self.evaluate = evaluate
-        self.resolutions = answers.all()
+        self._answers = answers
         self.uses_clock = False
+
+    @property
+    def resolutions(self) -> tuple[Resolution, ...]:
+        """Every resolution that this flag can answer."""
+        return self._answers.all()
 
 
 class Program:
@@ -108,8 +113,20 @@ class _Answers:
         self._flag = flag
         self._metadata = metadata
         self._made: dict[Any, Resolution] = {}
+        self._concluded: dict[str, Resolution] = {}
 
     def all(self) -> tuple[Resolution, ...]:
+        """Every resolution there can be, those made before and the rest."""
+        if self._flag.status is FlagStatus.DISABLED:
+            self.without_value(Reason.DISABLED)
+        elif not self._flag.targeting:
+            self.default(Reason.STATIC)
+        else:
+            ends: tuple[Any, ...] = (None, [], *self._flag.variants)
+            for value in ends:
+                self.conclude(value)
+            for error in (TargetingError(), None):
+                self.failed(error)
         return tuple(self._made.values())
 
     def variant(self, name: str, reason: Reason) -> Resolution:
@@ -154,32 +171,30 @@ class _Answers:
             self._made[code, message] = made
         return made
 
-    def targeted(self) -> tuple[Callable[[Any], Resolution], Callable[[Any], Resolution]]:
-        """Two functions: from what a rule gives to its resolution, and from what it raised."""
-        key = self._flag.key
-        by_name = {name: self.variant(name, Reason.TARGETING_MATCH) for name in self._flag.variants}
-        default = self.default(Reason.DEFAULT)
-        unknown = self.error(
-            ErrorCode.GENERAL, f"targeting of flag `{key}` gave a variant that does not exist"
-        )
-        parse = self.error(ErrorCode.PARSE_ERROR, f"error parsing the flag `{key}`")
-        bound = self.error(ErrorCode.GENERAL, f"evaluation of flag `{key}` went over its bounds")
+    def conclude(self, value: Any) -> Resolution:
+        """From what a rule gives to its resolution."""
+        made = self._concluded.get(value) if type(value) is str else None
+        return self._conclusion(value) if made is None else made
 
-        def conclude(value: Any) -> Resolution:
-            if type(value) is str:
-                return by_name.get(value, unknown)
-            if value is None:
-                return default
-            if type(value) is bool:
-                return by_name.get("true" if value else "false", unknown)
-            if type(value) is int or type(value) is float:
-                return by_name.get(number_text(value), unknown)
-            return unknown
+    def _conclusion(self, value: Any) -> Resolution:
+        if value is None:
+            return self.default(Reason.DEFAULT)
+        if type(value) is bool:
+            value = "true" if value else "false"
+        elif type(value) is int or type(value) is float:
+            value = number_text(value)
+        if type(value) is str and value in self._flag.variants:
+            made = self.variant(value, Reason.TARGETING_MATCH)
+            self._concluded[value] = made
+            return made
+        message = f"targeting of flag `{self._flag.key}` gave a variant that does not exist"
+        return self.error(ErrorCode.GENERAL, message)
 
-        def failed(error: Any) -> Resolution:
-            return parse if isinstance(error, TargetingError) else bound
-
-        return conclude, failed
+    def failed(self, error: Any) -> Resolution:
+        """From what a rule raised to its resolution."""
+        if isinstance(error, TargetingError):
+            return self.error(ErrorCode.PARSE_ERROR, f"error parsing the flag `{self._flag.key}`")
+        return self.error(ErrorCode.GENERAL, f"evaluation of flag `{self._flag.key}` went over its bounds")
 
 
 class _Compiler:
@@ -216,13 +231,22 @@ class _Compiler:
             return CompiledFlag(flag, answers, _always(answers.error(ErrorCode.PARSE_ERROR, message)))
 
     def _with_rule(self, flag: Flag, answers: _Answers) -> CompiledFlag:
-        if count_nodes(flag.targeting) > self._limits.rule_nodes:
-            raise ValueError("the rule has too many nodes")
-        rule = expand(flag.targeting or {}, self._flag_set.evaluators, self._limits)
-        conclude, failed = answers.targeted()
-        lowering = Lowering(flag.key, self._generation, conclude)
+        size = measure(flag.targeting)
+        if size.nodes > self._limits.rule_nodes or size.depth > self._limits.json_depth:
+            raise ValueError("the rule is too large")
+        rule: Any = flag.targeting
+        if size.has_reference:
+            rule = expand(rule, self._flag_set.evaluators, self._limits)
+        lowering = Lowering(flag.key, self._generation, answers.conclude)
         shape = lowering.outcome(rule)
-        fixed = (conclude, failed, self._whole, self._seconds, self._limits.evaluation_steps, Exception)
+        fixed = (
+            answers.conclude,
+            answers.failed,
+            self._whole,
+            self._seconds,
+            self._limits.evaluation_steps,
+            Exception,
+        )
         compiled = CompiledFlag(flag, answers, build(shape, lowering.constants, fixed))
         compiled.uses_clock = lowering.uses_clock
         return compiled

@@ -1,7 +1,7 @@
 """`$ref`: named evaluators put in the place of their references, within bounds."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from burgee.errors import Fault, InvalidInputError, LimitExceededError
 from burgee.model.json import JsonObject
@@ -24,17 +24,34 @@ def reference_of(rule: Any) -> str | None:
     return None
 
 
-def count_nodes(rule: Any) -> int:
-    """How many JSON values a rule is made of: objects, arrays and scalars alike."""
-    count, waiting = 0, [rule]
-    while waiting:
-        value = waiting.pop()
-        count += 1
-        if type(value) is dict:
-            waiting.extend(value.values())
-        elif type(value) is list:
-            waiting.extend(value)
-    return count
+class Measure(NamedTuple):
+    """How large a rule is: JSON values in it, levels of objects and arrays, and whether it holds a `$ref`."""
+
+    nodes: int
+    depth: int
+    has_reference: bool
+
+
+def measure(rule: Any) -> Measure:
+    """The size of a rule, level by level, so that no nesting is too deep for it."""
+    nodes = depth = 0
+    has_reference = False
+    level = [rule]
+    while level:
+        nodes += len(level)
+        inner: list[Any] = []
+        has_containers = False
+        for value in level:
+            if type(value) is dict:
+                has_containers = True
+                has_reference = has_reference or "$ref" in value
+                inner.extend(value.values())
+            elif type(value) is list:
+                has_containers = True
+                inner.extend(value)
+        depth += has_containers
+        level = inner
+    return Measure(nodes, depth, has_reference)
 
 
 class _Expansion:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from burgee.engine.check import check_flag, check_flag_set, check_targeting, too_deep
+from burgee.engine.check import check_flag, check_flag_set, check_targeting
 from burgee.engine.program import compile_program
+from burgee.engine.references import measure
 from burgee.errors import Fault
 from burgee.model.flag import Flag
 from burgee.model.flag_set import FlagSet
@@ -155,7 +156,7 @@ def test_a_rule_is_nested_at_most_so_deeply(beyond: int) -> None:
     targeting: Any = 1
     for _ in range(DEFAULT_LIMITS.json_depth + beyond):
         targeting = {"!": targeting}
-    assert too_deep(targeting, DEFAULT_LIMITS.json_depth) is (beyond > 0)
+    assert measure(targeting).depth == DEFAULT_LIMITS.json_depth + beyond
     assert rule(targeting) == ({} if beyond <= 0 else {"": "too-deep"})
 
 

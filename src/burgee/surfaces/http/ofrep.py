@@ -20,7 +20,6 @@ from burgee.service.access import Access
 from burgee.service.catalogue import Catalogue, LiveCatalogue
 from burgee.surfaces.http.answer import Answer, compressed, json_answer, matches_etag
 from burgee.surfaces.http.audience import Audience, Scope
-from burgee.surfaces.http.clock_use import ClockUse
 from burgee.surfaces.http.metrics import Counters
 from burgee.surfaces.http.ofrep_answers import OUTCOME, Ready, SelectionAnswers, failure
 
@@ -73,7 +72,6 @@ class Ofrep:
         self._public_url = public_url.rstrip("/")
         self._salt = f"{__version__} {salt} {public_url}"
         self._catalogue: Catalogue = live.current
-        self._clock_use = ClockUse()
         self._selected: dict[Scope, _Selected] = {}
         self._former: dict[Scope, _Selected] = {}
         self._everything = self._select(Scope())
@@ -206,7 +204,7 @@ class Ofrep:
                     previous=former.answers if former else None,
                 ),
                 selection.fingerprint,
-                self._clock_use.any_of(self._catalogue, selection.ordered),
+                any(flag.uses_clock for flag in selection.ordered),
             )
             if len(self._selected) >= KNOWN_SELECTIONS:
                 self._selected.clear()

@@ -60,7 +60,7 @@ class SelectionAnswers:
         self.flags = flags
         self.reflection = reflection
         self.evaluators: list[Callable[[JsonObject], Resolution]] = [flag.evaluate for flag in ordered]
-        self._bound = 1000 + 2 * sum([len(flag.resolutions) for flag in ordered])
+        self._bound = 1000 + 2 * sum([len(flag.variants) + 3 for flag in ordered])
         kept = previous is not None and len(previous.fragments) <= self._bound
         self.ready: dict[Resolution, Ready] = previous.ready if previous and kept else {}
         self.fragments: dict[Resolution, bytes] = previous.fragments if previous and kept else {}
