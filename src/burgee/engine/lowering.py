@@ -229,7 +229,7 @@ class Expressions:
             self._nested = outer
 
     def _absent(self, operator: str, items: list[Shape]) -> Shape:
-        """`missing` and `missing_some`; paths that are known not to ask for `$flagd` need no copy of the data."""
+        """`missing` and `missing_some`; paths that do not ask for `$flagd` need no copy of the data."""
         known = all(item[0] == "const" for item in items)
         plain = known and "$flagd" not in repr([self._of(item) for item in items])
         return ("data_call", operator, self._scope() if plain else self._data(), *items)
