@@ -309,17 +309,18 @@ def test_a_client_that_does_not_read_is_cut_off(quick: Listening, inline: bool) 
     with quick.connect() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.settimeout(0.2)
-        sent = 0
-        # The kernel's buffers fill first, which takes a slow machine a while; then one write stall of 1 s.
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
+        # The kernel's buffers fill first, then one write stall passes. Where the reset falls outside of the
+        # window that this client has left, its own kernel drops it: the server's side is the one to ask.
+        deadline = time.monotonic() + 30
+        cut_off = False
+        while not cut_off and time.monotonic() < deadline:
             try:
-                sent += connection.send(request(BULK) * 50)
+                connection.send(request(BULK) * 50)
             except TimeoutError:
-                continue
+                cut_off = quick.counters.cells[CONNECTIONS] == 0
             except OSError:
-                break
-        assert time.monotonic() < deadline, "the connection must have been reset"
+                cut_off = True
+        assert cut_off
 
 
 def test_a_reset_connection_is_forgotten(server: Listening) -> None:
