@@ -6,15 +6,15 @@ named here and nothing else: there are no builtins to reach.
 """
 
 import ast
-from bisect import bisect_right
 from collections.abc import Callable
 from functools import lru_cache
 from types import CodeType, FunctionType
 from typing import Any
 
+from mmh3 import hash as murmur3_of_text
 from mmh3 import mmh3_32_uintdigest
 
-from burgee.engine import fractional, loops, operators, semver
+from burgee.engine import fractional, loops, nodes, operators, semver
 from burgee.engine.lowering import Shape
 from burgee.engine.values import loose_equal, strict_equal, truthy
 
@@ -43,8 +43,8 @@ RUNTIME: dict[str, Any] = {_NAMES[operator]: function for operator, function in 
     "lookup": operators.lookup,
     "version_of": semver.version_of,
     "murmur3": mmh3_32_uintdigest,
+    "murmur3_of_text": murmur3_of_text,
     "cbor_text": fractional.cbor_text,
-    "bisect": bisect_right,
     "fractional_v2": fractional.fractional_v2,
     "fractional_v3": fractional.fractional_v3,
     "unknown_operator": loops.unknown_operator,
@@ -85,24 +85,30 @@ class _Writer:
         self._temporaries = 0
         self._loops = False
         self._hoisted: dict[int, str] = {}
+        self._versions: dict[Shape, str] = {}
 
     def module(self, shape: Shape, constants: int) -> CodeType:
         reads = _count_reads(shape)
         self._hoisted = {place: f"a{place}" for place, count in reads.items() if count > 1}
         hoists: list[ast.stmt] = [
-            ast.Assign([_store(name)], _method(_name("context"), "get", _constant(place)))
+            ast.Assign([nodes.store(name)], nodes.method(nodes.name("context"), "get", nodes.cell(place)))
             for place, name in self._hoisted.items()
+        ]
+        self._versions = {node: f"v{node[1]}" for node, count in _count_versions(shape).items() if count > 1}
+        hoists += [
+            ast.Assign([nodes.store(name)], nodes.call("version_of", self.expression(node)))
+            for node, name in self._versions.items()
         ]
         body = [*hoists, *self.statements(shape)]
         if self._loops:
-            body.insert(0, ast.Assign([_store("left")], ast.List([_name("budget")], ast.Load())))
-        handler = ast.ExceptHandler(None, None, [ast.Return(_name("failed"))])
-        handler.type, handler.name = _name("Exception"), "error"
-        handler.body = [ast.Return(_call("failed", _name("error")))]
+            body.insert(0, ast.Assign([nodes.store("left")], ast.List([nodes.name("budget")], ast.Load())))
+        handler = ast.ExceptHandler(None, None, [ast.Return(nodes.name("failed"))])
+        handler.type, handler.name = nodes.name("Exception"), "error"
+        handler.body = [ast.Return(nodes.call("failed", nodes.name("error")))]
         guarded = ast.Try(body, [handler], [], [])
-        evaluate = _function("evaluate", ["context"], [guarded])
+        evaluate = nodes.function("evaluate", ["context"], [guarded])
         parameters = [*FIXED, "Exception", *(f"c{place}" for place in range(constants))]
-        make = _function("make", parameters, [evaluate, ast.Return(_name("evaluate"))])
+        make = nodes.function("make", parameters, [evaluate, ast.Return(nodes.name("evaluate"))])
         module = ast.fix_missing_locations(ast.Module([make], []))
         outer = compile(module, "<rule>", "exec")
         return next(code for code in outer.co_consts if isinstance(code, CodeType))
@@ -112,9 +118,9 @@ class _Writer:
     def statements(self, shape: Shape) -> list[ast.stmt]:
         match shape:
             case ("return", place):
-                return [ast.Return(_constant(place))]
+                return [ast.Return(nodes.cell(place))]
             case ("conclude", node):
-                return [ast.Return(_call("conclude", self.expression(node)))]
+                return [ast.Return(nodes.call("conclude", self.expression(node)))]
             case ("branch", test, then, other):
                 return [ast.If(self.expression(test), self.statements(then), []), *self.statements(other)]
             case ("steps", steps, last):
@@ -129,43 +135,46 @@ class _Writer:
             return [ast.If(self.expression(shape[1]), self.statements(shape[2]), [])]
         _, subject, table, loose = shape
         value, found = self.temporary(), self.temporary()
-        hit = ast.Assign([_store(found)], _method(_constant(table), "get", _name(value)))
-        slow = ast.Assign([_store(found)], _call("scan", _name(value), _constant(loose)))
-        answer = ast.If(_is_not_none(_name(found)), [ast.Return(_name(found))], [])
+        hit = ast.Assign([nodes.store(found)], nodes.method(nodes.cell(table), "get", nodes.name(value)))
+        slow = ast.Assign([nodes.store(found)], nodes.call("scan", nodes.name(value), nodes.cell(loose)))
+        answer = ast.If(nodes.is_not_none(nodes.name(found)), [ast.Return(nodes.name(found))], [])
         return [
-            ast.Assign([_store(value)], self.expression(subject)),
-            ast.If(_has_type(_name(value), "text"), [hit], [slow]),
+            ast.Assign([nodes.store(value)], self.expression(subject)),
+            ast.If(_has_type(nodes.name(value), "text"), [hit], [slow]),
             answer,
         ]
 
-    def pick(self, head: Shape, ends: int, outcomes: int, total: int) -> list[ast.stmt]:
-        value = self.temporary()
+    def pick(
+        self, head: Shape, ends: tuple[int, ...], outcomes: tuple[int, ...], total: int
+    ) -> list[ast.stmt]:
+        value, bucket = self.temporary(), self.temporary()
+        text = nodes.name(value)
+        usable: ast.expr = _has_type(text, "text")
         if head[0] == "own":
             _, kind, prefix, absent = head
-            subject: ast.expr = _method(_name("context"), "get", _Text("targetingKey"))
-            text: ast.expr = _name(value)
-            hashed = (
-                _method(ast.BinOp(_constant(prefix), ast.Add(), text), "encode")
-                if kind == "v2"
-                else ast.BinOp(_constant(prefix), ast.Add(), _call("cbor_text", text))
-            )
-            usable: ast.expr = ast.BoolOp(ast.And(), [_has_type(_name(value), "text"), _name(value)])
-            otherwise: ast.stmt = ast.Return(_constant(absent))
+            subject: ast.expr = nodes.method(nodes.name("context"), "get", nodes.literal("targetingKey"))
+            usable = ast.BoolOp(ast.And(), [usable, text])
+            otherwise: ast.stmt = ast.Return(nodes.cell(absent))
+            joined = text if kind == "v2" else nodes.call("cbor_text", text)
+            hashed: ast.expr = ast.BinOp(nodes.cell(prefix), ast.Add(), joined)
         else:
             _, kind, node, entries, key = head
             subject = self.expression(node)
-            text = _name(value)
-            hashed = _method(text, "encode") if kind == "v2" else _call("cbor_text", text)
-            usable = _has_type(_name(value), "text")
-            arguments = ast.List([_name(value), ast.Starred(_constant(entries), ast.Load())], ast.Load())
-            slow = _call(f"fractional_{kind}", _name("context"), _constant(key), arguments)
-            otherwise = ast.Return(_call("conclude", slow))
-        product = ast.BinOp(_call("murmur3", hashed), ast.Mult(), _constant(total))
-        bucket = ast.BinOp(product, ast.RShift(), _Number(32))
-        chosen = ast.Subscript(_constant(outcomes), _call("bisect", _constant(ends), bucket), ast.Load())
+            arguments = ast.List([text, ast.Starred(nodes.cell(entries), ast.Load())], ast.Load())
+            slow = nodes.call(f"fractional_{kind}", nodes.name("context"), nodes.cell(key), arguments)
+            otherwise = ast.Return(nodes.call("conclude", slow))
+            hashed = text if kind == "v2" else nodes.call("cbor_text", text)
+        # The hash takes a text as its UTF-8 by itself.
+        place = (
+            nodes.call("murmur3_of_text", hashed, nodes.literal(0), nodes.literal(False))
+            if kind == "v2"
+            else nodes.call("murmur3", hashed)
+        )
+        product = ast.BinOp(place, ast.Mult(), nodes.cell(total))
+        found = ast.Assign([nodes.store(bucket)], ast.BinOp(product, ast.RShift(), nodes.literal(32)))
         return [
-            ast.Assign([_store(value)], subject),
-            ast.If(usable, [ast.Return(chosen)], []),
+            ast.Assign([nodes.store(value)], subject),
+            ast.If(usable, [found, *_chosen(bucket, ends, outcomes)], []),
             otherwise,
         ]
 
@@ -176,56 +185,56 @@ class _Writer:
         return writer(*shape[1:])
 
     def write_const(self, place: int) -> ast.expr:
-        return _constant(place)
+        return nodes.cell(place)
 
     def write_get(self, place: int) -> ast.expr:
         if place in self._hoisted:
-            return _name(self._hoisted[place])
-        return _method(_name("context"), "get", _constant(place))
+            return nodes.name(self._hoisted[place])
+        return nodes.method(nodes.name("context"), "get", nodes.cell(place))
 
     def write_path(self, first: int, rest: int) -> ast.expr:
-        return _call("lookup", self.write_get(first), _constant(rest))
+        return nodes.call("lookup", self.write_get(first), nodes.cell(rest))
 
     def write_lookup(self, data: Shape, path: Shape, default: Shape) -> ast.expr:
-        return _call("lookup", self.expression(data), self.expression(path), self.expression(default))
+        return nodes.call("lookup", self.expression(data), self.expression(path), self.expression(default))
 
     def write_or_default(self, node: Shape, default: Shape) -> ast.expr:
         value = self.temporary()
-        bound = ast.NamedExpr(_store(value), self.expression(node))
-        return ast.IfExp(_is_not_none(bound), _name(value), self.expression(default))
+        bound = ast.NamedExpr(nodes.store(value), self.expression(node))
+        return ast.IfExp(nodes.is_not_none(bound), nodes.name(value), self.expression(default))
 
     def write_clock(self) -> ast.expr:
-        return _call("seconds")
+        return nodes.call("seconds")
 
     def write_context(self) -> ast.expr:
-        return _name("context")
+        return nodes.name("context")
 
     def write_item(self) -> ast.expr:
-        return _name("item")
+        return nodes.name("item")
 
     def write_whole(self, key: int) -> ast.expr:
-        return _call("whole", _name("context"), _constant(key))
+        return nodes.call("whole", nodes.name("context"), nodes.cell(key))
 
     def write_unknown(self, operator: int) -> ast.expr:
-        return _call("unknown_operator", _constant(operator))
+        return nodes.call("unknown_operator", nodes.cell(operator))
 
     def write_list(self, *items: Shape) -> ast.expr:
         return ast.List([self.expression(item) for item in items], ast.Load())
 
     def write_call(self, operator: str, *items: Shape) -> ast.expr:
-        return _call(_NAMES[operator], *(self.expression(item) for item in items))
+        return nodes.call(_NAMES[operator], *(self.expression(item) for item in items))
 
     def write_data_call(self, operator: str, *items: Shape) -> ast.expr:
         return self.write_call(operator, *items)
 
     def write_bucketed(self, function: str, data: Shape, key: int, *items: Shape) -> ast.expr:
-        return _call(function, self.expression(data), _constant(key), self.write_list(*items))
+        return nodes.call(function, self.expression(data), nodes.cell(key), self.write_list(*items))
 
     def write_not(self, node: Shape) -> ast.expr:
         return ast.UnaryOp(ast.Not(), self.expression(node))
 
     def write_truthy(self, node: Shape) -> ast.expr:
-        return _call("truthy", self.expression(node))
+        return nodes.call("truthy", self.expression(node))
 
     def write_and(self, *tests: Shape) -> ast.expr:
         return ast.BoolOp(ast.And(), [self.expression(test) for test in tests])
@@ -235,57 +244,60 @@ class _Writer:
 
     def write_equals(self, kind: str, node: Shape, place: int) -> ast.expr:
         if kind == "null":
-            return ast.Compare(self.expression(node), [ast.Is()], [ast.Constant(None)])
-        value = self.temporary()
-        typed = self.typed(kind, value, node)
-        quick = ast.Compare(_name(value), [ast.Eq()], [_constant(place)])
-        return ast.IfExp(typed, quick, _call("loose_equal", _name(value), _constant(place)))
+            return ast.Compare(self.expression(node), [ast.Is()], [nodes.literal(None)])
+        value, bound = self.bind(node)
+        typed = _has_type(bound, kind, value)
+        quick = ast.Compare(nodes.name(value), [ast.Eq()], [nodes.cell(place)])
+        return ast.IfExp(typed, quick, nodes.call("loose_equal", nodes.name(value), nodes.cell(place)))
 
     def write_same(self, kind: str, node: Shape, place: int) -> ast.expr:
         if kind == "number":
-            return _call("strict_equal", self.expression(node), _constant(place))
+            return nodes.call("strict_equal", self.expression(node), nodes.cell(place))
         sign = ast.Eq() if kind == "text" else ast.Is()
-        return ast.Compare(self.expression(node), [sign], [_constant(place)])
+        return ast.Compare(self.expression(node), [sign], [nodes.cell(place)])
 
     def write_compare(self, operator: str, kind: str, node: Shape, place: int) -> ast.expr:
-        value = self.temporary()
-        quick = ast.Compare(_name(value), [_COMPARE[operator]()], [_constant(place)])
-        slow = _call(_NAMES[operator], _name(value), _constant(place))
-        return ast.IfExp(self.typed(kind, value, node), quick, slow)
+        value, bound = self.bind(node)
+        quick = ast.Compare(nodes.name(value), [_COMPARE[operator]()], [nodes.cell(place)])
+        slow = nodes.call(_NAMES[operator], nodes.name(value), nodes.cell(place))
+        return ast.IfExp(_has_type(bound, kind, value), quick, slow)
 
     def write_one_of(self, kind: str, node: Shape, place: int) -> ast.expr:
-        value = self.temporary()
-        quick = ast.Compare(_name(value), [ast.In()], [_constant(place)])
-        return ast.IfExp(self.typed(kind, value, node), quick, ast.Constant(False))
+        value, bound = self.bind(node)
+        quick = ast.Compare(nodes.name(value), [ast.In()], [nodes.cell(place)])
+        return ast.IfExp(_has_type(bound, kind, value), quick, nodes.literal(False))
 
     def write_part_of(self, node: Shape, place: int) -> ast.expr:
-        value = self.temporary()
-        quick = ast.Compare(_name(value), [ast.In()], [_constant(place)])
-        slow = _call(_NAMES["in"], _name(value), _constant(place))
-        return ast.IfExp(self.typed("text", value, node), quick, slow)
+        value, bound = self.bind(node)
+        quick = ast.Compare(nodes.name(value), [ast.In()], [nodes.cell(place)])
+        slow = nodes.call(_NAMES["in"], nodes.name(value), nodes.cell(place))
+        return ast.IfExp(_has_type(bound, "text", value), quick, slow)
 
     def write_prefixed(self, place: int, node: Shape) -> ast.expr:
-        value = self.temporary()
-        quick = ast.BinOp(_constant(place), ast.Add(), _name(value))
-        slow = _call(_NAMES["cat"], _constant(place), _name(value))
-        return ast.IfExp(self.typed("text", value, node), quick, slow)
+        value, bound = self.bind(node)
+        quick = ast.BinOp(nodes.cell(place), ast.Add(), nodes.name(value))
+        slow = nodes.call(_NAMES["cat"], nodes.cell(place), nodes.name(value))
+        return ast.IfExp(_has_type(bound, "text", value), quick, slow)
 
     def write_semver(self, sign: str, node: Shape, place: int) -> ast.expr:
-        value = self.temporary()
-        bound = ast.NamedExpr(_store(value), _call("version_of", self.expression(node)))
-        left: ast.expr = _name(value)
+        known = self._versions.get(node)
+        value = known or self.temporary()
+        bound: ast.expr = nodes.name(value)
+        if known is None:
+            bound = ast.NamedExpr(nodes.store(value), nodes.call("version_of", self.expression(node)))
+        left: ast.expr = nodes.name(value)
         if sign == "^":
-            left = ast.Subscript(left, _Number(0), ast.Load())
+            left = ast.Subscript(left, nodes.literal(0), ast.Load())
         elif sign == "~":
-            left = ast.Subscript(left, ast.Slice(None, _Number(2)), ast.Load())
-        compared = ast.Compare(left, [_COMPARE[sign]()], [_constant(place)])
-        return ast.IfExp(_is_not_none(bound), compared, ast.Constant(None))
+            left = ast.Subscript(left, ast.Slice(None, nodes.literal(2)), ast.Load())
+        compared = ast.Compare(left, [_COMPARE[sign]()], [nodes.cell(place)])
+        return ast.IfExp(nodes.is_not_none(bound), compared, nodes.literal(None))
 
     def write_affix(self, operator: str, node: Shape, place: int) -> ast.expr:
-        value = self.temporary()
+        value, bound = self.bind(node)
         method = "startswith" if operator == "starts_with" else "endswith"
-        quick = _method(_name(value), method, _constant(place))
-        return ast.IfExp(self.typed("text", value, node), quick, ast.Constant(None))
+        quick = nodes.method(nodes.name(value), method, nodes.cell(place))
+        return ast.IfExp(_has_type(bound, "text", value), quick, nodes.literal(None))
 
     def write_choose(self, *parts: Shape) -> ast.expr:
         written = self.expression(parts[-1])
@@ -297,37 +309,56 @@ class _Writer:
         written = self.expression(items[-1])
         for item in reversed(items[:-1]):
             value = self.temporary()
-            test: ast.expr = _call("truthy", ast.NamedExpr(_store(value), self.expression(item)))
+            test: ast.expr = nodes.call("truthy", ast.NamedExpr(nodes.store(value), self.expression(item)))
             if operator == "and":
                 test = ast.UnaryOp(ast.Not(), test)
-            written = ast.IfExp(test, _name(value), written)
+            written = ast.IfExp(test, nodes.name(value), written)
         return written
 
     def write_loop(self, operator: str, items: Shape, body: Shape) -> ast.expr:
         self._loops = True
-        return _call(f"loop_{operator}", self.expression(items), self.inner(body), _name("left"))
+        return nodes.call(f"loop_{operator}", self.expression(items), self.inner(body), nodes.name("left"))
 
     def write_reduce(self, items: Shape, body: Shape, start: Shape) -> ast.expr:
         self._loops = True
-        arguments = [self.expression(items), self.inner(body), self.expression(start), _name("left")]
-        return _call("loop_reduce", *arguments)
+        arguments = [self.expression(items), self.inner(body), self.expression(start), nodes.name("left")]
+        return nodes.call("loop_reduce", *arguments)
 
     def inner(self, body: Shape) -> ast.expr:
-        return ast.Lambda(_parameters(["item"]), self.expression(body))
+        return ast.Lambda(nodes.parameters(["item"]), self.expression(body))
 
-    def typed(self, kind: str, value: str, node: Shape) -> ast.expr:
-        """`type(value := node) is str`, or one of the two number types."""
-        return _has_type(ast.NamedExpr(_store(value), self.expression(node)), kind, value)
+    def bind(self, node: Shape) -> tuple[str, ast.expr]:
+        """A name for the value of `node`, and the expression that gives it that name when first evaluated."""
+        if node[0] == "get" and node[1] in self._hoisted:
+            return self._hoisted[node[1]], nodes.name(self._hoisted[node[1]])
+        value = self.temporary()
+        return value, ast.NamedExpr(nodes.store(value), self.expression(node))
 
     def temporary(self) -> str:
         self._temporaries += 1
         return f"t{self._temporaries}"
 
 
+def _chosen(bucket: str, ends: tuple[int, ...], outcomes: tuple[int, ...]) -> list[ast.stmt]:
+    """The first outcome whose share ends behind the bucket; the last one where none does."""
+    tests: list[ast.stmt] = [
+        ast.If(
+            ast.Compare(nodes.name(bucket), [ast.Lt()], [nodes.cell(end)]),
+            [ast.Return(nodes.cell(outcome))],
+            [],
+        )
+        for end, outcome in zip(ends[:-1], outcomes[:-1], strict=True)
+    ]
+    return [*tests, ast.Return(nodes.cell(outcomes[-1]))]
+
+
 def _has_type(value: ast.expr, kind: str, again: str | None = None) -> ast.expr:
     first, *others = _TYPES[kind]
-    tests: list[ast.expr] = [ast.Compare(_call("type", value), [ast.Is()], [_name(first)])]
-    tests += [ast.Compare(_call("type", _name(again or "")), [ast.Is()], [_name(other)]) for other in others]
+    tests: list[ast.expr] = [ast.Compare(nodes.call("type", value), [ast.Is()], [nodes.name(first)])]
+    tests += [
+        ast.Compare(nodes.call("type", nodes.name(again or "")), [ast.Is()], [nodes.name(other)])
+        for other in others
+    ]
     return ast.BoolOp(ast.Or(), tests) if others else tests[0]
 
 
@@ -346,41 +377,14 @@ def _count_reads(shape: Any) -> dict[int, int]:
     return counts
 
 
-def _name(name: str) -> ast.expr:
-    return ast.Name(name, ast.Load())
-
-
-def _store(name: str) -> ast.Name:
-    return ast.Name(name, ast.Store())
-
-
-def _constant(place: int) -> ast.expr:
-    return _name(f"c{place}")
-
-
-def _Text(text: str) -> ast.expr:  # noqa: N802
-    return ast.Constant(text)
-
-
-def _Number(number: int) -> ast.expr:  # noqa: N802
-    return ast.Constant(number)
-
-
-def _call(function: str, *arguments: ast.expr) -> ast.expr:
-    return ast.Call(_name(function), list(arguments), [])
-
-
-def _method(value: ast.expr, name: str, *arguments: ast.expr) -> ast.expr:
-    return ast.Call(ast.Attribute(value, name, ast.Load()), list(arguments), [])
-
-
-def _is_not_none(value: ast.expr) -> ast.expr:
-    return ast.Compare(value, [ast.IsNot()], [ast.Constant(None)])
-
-
-def _parameters(names: list[str]) -> ast.arguments:
-    return ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
-
-
-def _function(name: str, parameters: list[str], body: list[ast.stmt]) -> ast.stmt:
-    return ast.FunctionDef(name, _parameters(parameters), body, [])
+def _count_versions(shape: Any) -> dict[Shape, int]:
+    """How often each attribute is compared as a version at the top of the context."""
+    counts: dict[Shape, int] = {}
+    waiting = [shape]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, tuple):
+            waiting.extend(node)
+            if len(node) == 4 and node[0] == "semver" and node[2][0] == "get":
+                counts[node[2]] = counts.get(node[2], 0) + 1
+    return counts

@@ -85,7 +85,6 @@ class Lowering(Expressions):
         if chosen is None:
             return None
         variants, weights = chosen
-        outcomes = (*(self._conclude(variant) for variant in variants), self._conclude(None))
         kind = self._generation.value
         if bare:
             prefix = self._flag_key if kind == "v2" else b"\x82" + fractional.cbor_text(self._flag_key)
@@ -94,8 +93,9 @@ class Lowering(Expressions):
             subject = self.value(arguments[0])
             rest = self._constant(entries)
             head = ("given", kind, subject, rest, self._constant(self._flag_key))
-        ends = tuple(accumulate(weights))
-        return ("pick", head, self._constant(ends), self._constant(outcomes), self._constant(ends[-1]))
+        ends = tuple(self._constant(end) for end in accumulate(weights))
+        outcomes = tuple(self._constant(self._conclude(variant)) for variant in variants)
+        return ("pick", head, ends, outcomes, self._constant(sum(weights)))
 
 
 def _is_rule(value: Any) -> bool:
