@@ -43,8 +43,14 @@ check: $(VENV)/.installed-dev ## Style, types and architecture
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.installed ## Measure against peers, in one interleaved run (benchmarks/README.md)
-	$(BIN)/python benchmarks/run.py $(ARGS)
+# The peers that Burgee is compared with live in an environment of their own, never in the product's.
+.venv-bench/.installed: benchmarks/requirements.lock
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement benchmarks/requirements.lock
+	@touch $@
+
+bench: $(VENV)/.installed .venv-bench/.installed ## Measure against peers, in one interleaved run (ARGS="--quick")
+	.venv-bench/bin/python benchmarks/run.py $(ARGS)
 
 lock: $(VENV)/.created ## Resolve the lock files again
 	$(BIN)/python -m pip install --quiet uv

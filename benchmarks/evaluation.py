@@ -45,7 +45,9 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def _contenders(shape: Shape, subjects: list[dict[str, Any]]) -> tuple[dict[str, tuple[Runner, int]], dict[str, str]]:
+def _contenders(
+    shape: Shape, subjects: list[dict[str, Any]]
+) -> tuple[dict[str, tuple[Runner, int]], dict[str, str]]:
     """Name to (a function that evaluates for every subject, how many evaluations that is), checked before."""
     by_hand = BY_HAND[shape.name]
     expected = [by_hand(subject) for subject in subjects]
@@ -59,11 +61,15 @@ def _contenders(shape: Shape, subjects: list[dict[str, Any]]) -> tuple[dict[str,
         answers = [function() for function in functions]
         fair = 0.2 < sum(answers) / SUBJECTS < 0.8 if shape.split else answers == expected
         if not fair:
-            raise AssertionError(f"{module.NAME} answers {shape.name} otherwise: it would measure something else")
+            raise AssertionError(
+                f"{module.NAME} answers {shape.name} otherwise: it would measure something else"
+            )
         runners[module.NAME] = _calls(functions)
         languages[module.NAME] = module.LANGUAGE
     bound, by_key = burgee_itself.bound(shape), burgee_itself.by_key(shape)
-    assert [bound(subject).value for subject in subjects] == expected, f"Burgee answers {shape.name} otherwise"
+    assert [bound(subject).value for subject in subjects] == expected, (
+        f"Burgee answers {shape.name} otherwise"
+    )
     dispatch = {"flag": by_hand, **{f"other-{number}": by_hand for number in range(99)}}
     runners["burgee bound"] = _direct(bound, subjects)
     runners["by hand"] = _direct(by_hand, subjects)
@@ -90,7 +96,9 @@ def _direct(function: Callable[[dict[str, Any]], Any], subjects: list[dict[str, 
     return all_of_them, len(many)
 
 
-def _keyed(function: Callable[[str, dict[str, Any]], Any], subjects: list[dict[str, Any]]) -> tuple[Runner, int]:
+def _keyed(
+    function: Callable[[str, dict[str, Any]], Any], subjects: list[dict[str, Any]]
+) -> tuple[Runner, int]:
     many = subjects * 8
 
     def all_of_them() -> None:
@@ -141,11 +149,12 @@ def _budgets(shape: Shape, medians: dict[str, float], languages: dict[str, str])
 
 def _cold() -> None:
     """Random flags of 10,000 for random subjects of 2,000: nothing stays in the processor's caches."""
+    from shapes import flagd_rule
+
     from burgee.engine.program import compile_program
     from burgee.model.flag import Flag
     from burgee.model.flag_set import FlagSet
     from burgee.model.snapshot import Snapshot
-    from shapes import flagd_rule
 
     chance = random.Random(2)
     flags = tuple(
@@ -154,12 +163,16 @@ def _cold() -> None:
         for number in range(10_000)
     )  # fmt: skip
     program = compile_program(Snapshot(flag_set=FlagSet(), flags=flags), clock=lambda: 0)
-    pairs = [(f"f{chance.randrange(10_000)}", subject) for subject in contexts(2_000, seed=3) for _ in range(10)]
+    pairs = [
+        (f"f{chance.randrange(10_000)}", subject) for subject in contexts(2_000, seed=3) for _ in range(10)
+    ]
     chance.shuffle(pairs)
     began = perf_counter_ns()
     for key, subject in pairs:
         program.evaluate(key, subject)
-    print(f"\ncold and random (10,000 flags, 2,000 subjects): {(perf_counter_ns() - began) / len(pairs):.0f} ns each")
+    print(
+        f"\ncold and random (10,000 flags, 2,000 subjects): {(perf_counter_ns() - began) / len(pairs):.0f} ns each"
+    )
 
 
 def _cell(value: float | None) -> str:

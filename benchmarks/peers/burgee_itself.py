@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from shapes import Shape, flagd_rule
+
 from burgee.engine.program import Program, compile_program
 from burgee.model.flag import Flag
 from burgee.model.flag_set import FlagSet
 from burgee.model.snapshot import Snapshot
-from shapes import Shape, flagd_rule
 
 
 def program(shape: Shape) -> Program:

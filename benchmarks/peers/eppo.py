@@ -7,7 +7,6 @@ from typing import Any
 import eppo_client
 from eppo_client.assignment_logger import AssignmentLogger
 from eppo_client.config import Config
-
 from shapes import Clause, Shape
 
 NAME, LANGUAGE = "eppo-server-sdk", "Rust"

@@ -6,7 +6,6 @@ from typing import Any
 
 from openfeature.contrib.tools.flagd.core import FlagdCore
 from openfeature.evaluation_context import EvaluationContext
-
 from shapes import Shape, flagd_rule
 
 NAME, LANGUAGE = "openfeature-flagd-core", "Python"

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from flag_engine.engine import get_evaluation_result
-
 from shapes import Clause, Shape
 
 NAME, LANGUAGE = "flagsmith-flag-engine", "Python"
@@ -46,4 +45,6 @@ def prepare(shape: Shape, contexts: list[dict[str, Any]]) -> list[Callable[[], b
         }  # fmt: skip
 
     made = [native(context) for context in contexts]
-    return [lambda context=context: get_evaluation_result(context)["flags"]["flag"]["enabled"] for context in made]
+    return [
+        lambda context=context: get_evaluation_result(context)["flags"]["flag"]["enabled"] for context in made
+    ]

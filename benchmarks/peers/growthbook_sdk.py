@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from growthbook import GrowthBook
-
 from shapes import Clause, Shape
 
 NAME, LANGUAGE = "growthbook", "Python"
@@ -13,7 +12,9 @@ NAME, LANGUAGE = "growthbook", "Python"
 def _condition(rule: list[Clause]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for attribute, operator, value in rule:
-        made[attribute] = value if operator == "eq" else {{"in": "$in", "gt": "$gt", "semver_ge": "$vgte"}[operator]: value}
+        made[attribute] = (
+            value if operator == "eq" else {{"in": "$in", "gt": "$gt", "semver_ge": "$vgte"}[operator]: value}
+        )
     return made
 
 

@@ -10,7 +10,6 @@ import ldclient
 from ldclient import Config, Context
 from ldclient.client import LDClient
 from ldclient.integrations import Files
-
 from shapes import Clause, Shape
 
 NAME, LANGUAGE = "launchdarkly-server-sdk", "Python"
@@ -38,7 +37,10 @@ def prepare(shape: Shape, contexts: list[dict[str, Any]]) -> list[Callable[[], b
     ]
     fallthrough: dict[str, Any] = {"variation": 0 if not shape.rules else 1}
     if shape.split is not None:
-        shares = [{"variation": 0, "weight": shape.split * 1000}, {"variation": 1, "weight": 100_000 - shape.split * 1000}]
+        shares = [
+            {"variation": 0, "weight": shape.split * 1000},
+            {"variation": 1, "weight": 100_000 - shape.split * 1000},
+        ]
         fallthrough = {"rollout": {"contextKind": "user", "variations": shares}}
     flag = {
         "key": "flag", "version": 1, "on": True, "salt": "salt", "variations": [True, False], "offVariation": 1,
@@ -48,7 +50,9 @@ def prepare(shape: Shape, contexts: list[dict[str, Any]]) -> list[Callable[[], b
         path = Path(folder) / "flags.json"
         path.write_text(json.dumps({"flags": {"flag": flag}}))
         source = Files.new_data_source(paths=[str(path)])
-        client = LDClient(Config("sdk-key", update_processor_class=source, send_events=False, diagnostic_opt_out=True), 5)
+        client = LDClient(
+            Config("sdk-key", update_processor_class=source, send_events=False, diagnostic_opt_out=True), 5
+        )
     native = []
     for context in contexts:
         builder = Context.builder(context["targetingKey"])

@@ -4,11 +4,10 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
+from shapes import Clause, Shape
 from UnleashClient import UnleashClient
 from UnleashClient.cache import FileCache
 from UnleashClient.utils import InstanceAllowType
-
-from shapes import Clause, Shape
 
 NAME, LANGUAGE = "UnleashClient", "Python"
 
@@ -43,9 +42,11 @@ def prepare(shape: Shape, contexts: list[dict[str, Any]]) -> list[Callable[[], b
     )  # fmt: skip
     client.initialize_client(fetch_toggles=False)
     native = [
-        {"userId": context["targetingKey"], "properties": {name: str(value) for name, value in context.items()}}
+        {
+            "userId": context["targetingKey"],
+            "properties": {name: str(value) for name, value in context.items()},
+        }
         for context in contexts
     ]
     enabled = client.is_enabled
     return [lambda context=context: enabled("flag", context) for context in native]
-
