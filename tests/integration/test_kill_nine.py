@@ -95,14 +95,15 @@ def test_no_acknowledged_write_is_lost_and_no_retry_counts_twice(tmp_path: Path)
     chance = random.Random(SEED)
     address, stop = Address(), threading.Event()
     writers = [Writer(name=f"flag-{n}", stop=stop, address=address) for n in range(WRITERS)]
-    for _ in range(KILLS):
+    for kill in range(KILLS):
         with running_server(tmp_path / "data") as server:
             address.follow(server)
-            if not writers[0].is_alive():
+            if kill == 0:
                 for writer in writers:
                     writer.start()
             time.sleep(chance.uniform(0.01, 0.4))
             server.kill()
+        assert [writer.refused for writer in writers] == [[]] * WRITERS, f"after {kill + 1} kills"
     with running_server(tmp_path / "data") as server:
         address.follow(server)
         time.sleep(0.5)

@@ -4,12 +4,12 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from uvloop import new_event_loop
 
@@ -74,6 +74,21 @@ async def _echo(request: Request) -> Response:
     return JSONResponse({"method": request.method, "bytes": len(body), "query": request.url.query})
 
 
+async def _early(_: Request) -> Response:
+    """Answers without a look at the body, as a refused sign-in does."""
+    return JSONResponse({"early": True})
+
+
+async def _slow_end(_: Request) -> Response:
+    """All bytes of the answer, and only later its end, as an answer does that another process makes."""
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"all of it"
+        await asyncio.sleep(0.2)
+
+    return StreamingResponse(parts(), headers={"content-length": "9"})
+
+
 @contextmanager
 def listening(
     services: Services,
@@ -102,6 +117,8 @@ def listening(
             *ofrep_routes(ofrep),
             *stream_routes(ofrep, hub),
             Route("/echo", _echo, methods=methods),
+            Route("/early", _early, methods=methods),
+            Route("/slow-end", _slow_end, methods=methods),
             Route("/api/v1/import", _echo, methods=methods),
         ]
     )

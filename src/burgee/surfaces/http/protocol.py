@@ -72,6 +72,7 @@ class BurgeeProtocol(HttpToolsProtocol):
         self.known: dict[bytes, bytes] | None = None
         self.stalled_since = 0.0
         self.sink: TransportSink | None = None
+        self.refusal = b""
         self.running: Any = None  # the cycle whose answer is next on the wire; `cycle` is the newest
 
     # -- the connection
@@ -147,7 +148,7 @@ class BurgeeProtocol(HttpToolsProtocol):
                 self._refuse(408, "receipt", "the request did not arrive in time")
         elif self.phase == IDLE and waited > deadlines.idle:
             self.transport.close()
-        elif self.phase == REFUSED and waited > deadlines.linger:
+        elif self.phase == REFUSED and waited > deadlines.linger and not self._is_answering():
             self.transport.abort()
 
     def drain(self, *, last_call: bool) -> None:
@@ -223,6 +224,8 @@ class BurgeeProtocol(HttpToolsProtocol):
             self._start_asgi_task(cycle, app)
         elif self.phase == WORK:
             self.phase, self.since = IDLE, self.edge.now
+        elif self.phase == REFUSED:
+            self._take_leave()
 
     # -- the three ways of a request
 
@@ -230,7 +233,7 @@ class BurgeeProtocol(HttpToolsProtocol):
         """Whether nothing about this request for OFREP needs more than its own bytes."""
         if len(known) != len(self.headers) or not UNUSUAL.isdisjoint(known):
             return False
-        if self.running is not None and not self.running.response_complete:
+        if self._is_answering():
             return False
         if b"connection" in known and self.parser.get_http_version() != "1.1":
             return False
@@ -242,6 +245,11 @@ class BurgeeProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self.running = cycle
         super()._start_asgi_task(cycle, app)
+
+    def _is_answering(self) -> bool:
+        """Whether the application still owes an answer that somebody waits for."""
+        running = self.running
+        return running is not None and not (running.response_complete or running.disconnected)
 
     def _abandon(self) -> bool:
         """Let the application know that nobody waits for it; whether a part of its answer was sent."""
@@ -320,19 +328,33 @@ class BurgeeProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def _refuse(self, status: int, why: str, words: str, *headers: tuple[bytes, bytes]) -> None:
-        """Answer with a problem and close; read on a little, so that the answer is not lost to a reset."""
+        """Answer with a problem, after the answers before it, and close."""
         self.edge.counters.refused(why)
-        self.phase, self.since, self.fed = REFUSED, self.edge.now, 0
-        self.pipeline.clear()
-        if self._abandon():
-            self.transport.abort()  # half an answer is on the wire: nothing can be said any more
-            return
         title = {"type": "about:blank", "status": status, "title": words}
         problem = Answer(status, ((b"content-type", b"application/problem+json"), *headers), encode(title))
+        self.refusal = self.edge.on_the_wire(problem, close=True)
+        if self.phase == BODY and self.known is None:
+            self._take_back()
+        self.phase, self.since, self.fed = REFUSED, self.edge.now, 0
+        self.flow.resume_reading()
+        if not self._is_answering():
+            self._take_leave()
+
+    def _take_back(self) -> None:
+        """The application has the head of the request that is refused: it is not to answer it as well."""
+        if self.cycle is not self.running:
+            self.pipeline.popleft()
+        elif self.running.response_complete:
+            self.refusal = b""  # it did not wait for the body
+        elif self._abandon():
+            self.transport.abort()  # half an answer is on the wire: nothing can be said any more
+
+    def _take_leave(self) -> None:
+        """Say why, and read on for a little, so that the words are not lost to a reset."""
+        self.since = self.edge.now
         if self.transport.is_closing():
             return
-        self.transport.write(self.edge.on_the_wire(problem, close=True))
-        self.flow.resume_reading()
+        self.transport.write(self.refusal)
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:

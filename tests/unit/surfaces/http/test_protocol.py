@@ -58,6 +58,15 @@ def statuses(received: bytes) -> list[int]:
     return [int(number) for number in re.findall(rb"HTTP/1\.1 (\d{3}) ", received)]
 
 
+def sized(path: bytes, size: int, *, chunked: bool) -> bytes:
+    head = b"POST " + path + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
+    if not chunked:
+        return head + b"content-length: %d\r\n\r\n" % size + b"x" * size
+    parts = [b"x" * min(60_000, size - start) for start in range(0, size, 60_000)]
+    chunks = b"".join([b"%x\r\n%b\r\n" % (len(part), part) for part in parts])
+    return head + b"transfer-encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+
+
 CLOSE = b"connection: close"
 
 
@@ -230,19 +239,40 @@ def test_the_length_of_an_evaluation_request_is_bounded(
     assert statuses(server.exchange(data)) == [status]
 
 
-def sized(path: bytes, size: int, *, chunked: bool) -> bytes:
-    head = b"POST " + path + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
-    if not chunked:
-        return head + b"content-length: %d\r\n\r\n" % size + b"x" * size
-    parts = [b"x" * min(60_000, size - start) for start in range(0, size, 60_000)]
-    chunks = b"".join([b"%x\r\n%b\r\n" % (len(part), part) for part in parts])
-    return head + b"transfer-encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
-
-
 def test_a_body_announced_too_long_is_refused_before_it_is_sent(server: Listening) -> None:
     for path in (SINGLE, b"/echo"):
         head = b"POST " + path + b" HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 100000000\r\n\r\n"
         assert statuses(server.exchange(head)) == [413]
+
+
+@pytest.mark.parametrize(
+    ("second", "status"),
+    [
+        (sized(b"/echo", DEFAULT_LIMITS.body_bytes + 1, chunked=False), 413),
+        (sized(b"/echo", DEFAULT_LIMITS.body_bytes + 1, chunked=True), 413),
+        (sized(SINGLE, DEFAULT_LIMITS.body_bytes + 1, chunked=True), 413),
+        (request(b"/" + b"x" * 5000), 414),
+        (b"nonsense\r\n\r\n", 400),
+    ],
+)
+def test_a_refusal_waits_for_the_end_of_the_answer_before_it(
+    server: Listening, second: bytes, status: int
+) -> None:
+    for data in (request(b"/slow-end") + second, request(b"/slow-end") * 2 + second):
+        received = server.exchange(data)
+        assert statuses(received) == [200] * data.count(b"/slow-end") + [status]
+        assert received.count(b"all of it") == data.count(b"/slow-end")
+
+
+def test_a_request_that_was_answered_early_gets_no_second_answer(server: Listening) -> None:
+    with server.connect() as connection:
+        head, _, body = sized(b"/early", DEFAULT_LIMITS.body_bytes + 1, chunked=True).partition(b"\r\n\r\n")
+        connection.sendall(head.replace(CLOSE, b"x-a: b") + b"\r\n\r\n")
+        received = connection.recv(65536)
+        connection.sendall(body)
+        while part := connection.recv(65536):
+            received += part
+    assert statuses(received) == [200]
 
 
 def test_one_connection_too_many_is_told_to_come_back(quick: Listening) -> None:
