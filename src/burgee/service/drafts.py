@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -10,6 +10,7 @@ from burgee.errors import Fault, InvalidInputError
 from burgee.model.flag import Flag, FlagStatus, MetadataValue
 from burgee.model.flag_set import FlagSet, FractionalGeneration
 from burgee.model.json import JsonObject, JsonValue
+from burgee.service.merge_patch import merge
 
 Draft = TypeVar("Draft", bound=msgspec.Struct)
 Content = TypeVar("Content", "FlagDraft", "FlagSetDraft")
@@ -55,6 +56,16 @@ def flag_set_draft(form: JsonValue) -> FlagSetDraft:
     Raises InvalidInputError with every unknown or ill-typed field.
     """
     return _decode(form, FlagSetDraft)
+
+
+def check_patch(patch: JsonObject, kind: type[FlagDraft | FlagSetDraft]) -> None:
+    """Refuse what no stored content can make right of a JSON merge patch for a draft of `kind`.
+
+    Raises InvalidInputError with every unknown or ill-typed field.
+    """
+    known = {field.encode_name: None for field in msgspec.structs.fields(kind)}
+    removed = {name: {} for name, value in patch.items() if value is None and name not in known}
+    _decode(removed | cast("dict[str, Any]", merge({}, patch)), kind)
 
 
 def draft_of_flag(flag: Flag) -> FlagDraft:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from burgee.errors import NotFoundError
 from burgee.model.flag_set import FlagSet
 from burgee.model.json import JsonObject
-from burgee.service.drafts import draft_of_flag_set, flag_set_draft, form_of
+from burgee.service.drafts import FlagSetDraft, check_patch, draft_of_flag_set, flag_set_draft, form_of
 from burgee.service.merge_patch import merge
 from burgee.service.publish import Published
 from burgee.surfaces.http.exchange import Answer, Call, json_answer
@@ -45,6 +45,7 @@ def put_flag_set(call: Call) -> Answer:
 def patch_flag_set(call: Call) -> Answer:
     """Change some of what a client writes of a flag set, by JSON merge patch."""
     patch = _form(call)
+    check_patch(patch, FlagSetDraft)
 
     def yours(current: JsonObject | None) -> JsonObject | None:
         merged = merge(current, patch) if current is not None else None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from burgee.errors import NotFoundError
 from burgee.model.flag import DEFAULT_FLAG_SET, Flag, FlagStatus
 from burgee.model.json import JsonObject
-from burgee.service.drafts import draft_of_flag, flag_draft, form_of
+from burgee.service.drafts import FlagDraft, check_patch, draft_of_flag, flag_draft, form_of
 from burgee.service.merge_patch import merge
 from burgee.service.publish import Published
 from burgee.surfaces.http.exchange import Answer, Call, json_answer
@@ -73,6 +73,7 @@ def patch_flag(call: Call) -> Answer:
     """Change some of what a client writes of a flag, by JSON merge patch."""
     flag_set, key = place_of(call)
     patch = _form(call)
+    check_patch(patch, FlagDraft)
 
     def yours(current: JsonObject | None) -> JsonObject | None:
         merged = merge(current, patch) if current is not None else None

@@ -131,3 +131,21 @@ def test_writers_without_a_condition_lose_nothing(banner: TestClient) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(tag, range(24))) == {200}
     assert len(banner.get(FLAG).json()["metadata"]) == 24
+
+
+@pytest.mark.parametrize("path", [FLAG, "/api/v1/flag-sets/default"])
+@pytest.mark.parametrize(
+    ("patch", "pointer"),
+    [
+        ({"metadata": {"a": {"b": None}}}, "/metadata/a"),
+        ({"metadata": 1}, "/metadata"),
+        ({"bogus": None}, "/bogus"),
+        ({"bogus": 1, "metadata": None}, "/bogus"),
+    ],
+)
+def test_a_patch_that_can_never_be_right_is_refused_before_its_condition(
+    banner: TestClient, path: str, patch: dict[str, Any], pointer: str
+) -> None:
+    response = banner.patch(path, json=patch, headers={"if-match": '"99"'})
+    assert response.status_code == 400
+    assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
