@@ -27,6 +27,7 @@ COUNTS: dict[str, tuple[int, int | None]] = {
 
 UNARY = frozenset({"!", "!!"})
 OPERATORS = frozenset({*COUNTS, *UNARY, "var", "missing"})
+_STEPS = {operator: f"/{escaped(operator)}" for operator in OPERATORS}
 OWN_PROPERTIES = frozenset({"$flagd.flagKey", "$flagd.timestamp"})
 SEM_VER_SIGNS = frozenset({"=", "!=", "<", "<=", ">", ">=", "~", "^"})
 
@@ -35,22 +36,26 @@ def rule_faults(rule: Any, pointer: str, report: Callable[[Fault], None]) -> Non
     """Report every fault of `rule`, whose nesting and references have been checked before."""
     if type(rule) is list:
         for place, item in enumerate(rule):
-            rule_faults(item, f"{pointer}/{place}", report)
+            if type(item) is dict or type(item) is list:
+                rule_faults(item, f"{pointer}/{place}", report)
         return
-    if type(rule) is not dict or reference_of(rule) is not None:
+    if type(rule) is not dict:
         return
     if len(rule) != 1:
         words = f"an operation has one operator, this has {len(rule)}"
         report(Fault(pointer, "not-an-operation", words))
         return
     [(operator, operands)] = rule.items()
-    at = f"{pointer}/{escaped(operator)}"
-    if operator not in OPERATORS:
+    step = _STEPS.get(operator)
+    if step is None:
+        if reference_of(rule) is not None:
+            return
+        at = f"{pointer}/{escaped(operator)}"
         near = get_close_matches(operator, OPERATORS, n=1) if len(operator) < 64 else []
         hint = f"; did you mean {near[0]!r}?" if near else ""
         report(Fault(at, "unknown-operator", f"there is no operator {operator[:64]!r}{hint}"))
         return
-    _OPERATOR_CHECKS.get(operator, _counted)(operator, operands, at, report)
+    _OPERATOR_CHECKS.get(operator, _counted)(operator, operands, pointer + step, report)
 
 
 def _counted(operator: str, operands: Any, at: str, report: Callable[[Fault], None]) -> None:
@@ -90,10 +95,11 @@ def _var(_operator: str, operands: Any, at: str, report: Callable[[Fault], None]
                 words = "a default of `var` is a text, a number, a boolean or null"
                 report(Fault(f"{at}/{place}", "wrong-operands", words))
         path, where = operands[0], f"{at}/0"
-    if type(path) is str and path.startswith("$flagd.") and path not in OWN_PROPERTIES:
+    if type(path) is not str:
+        rule_faults(path, where, report)
+    elif path.startswith("$flagd.") and path not in OWN_PROPERTIES:
         words = "flagd gives a rule only $flagd.flagKey and $flagd.timestamp"
         report(Fault(where, "unknown-property", words))
-    rule_faults(path, where, report)
 
 
 def _missing(_operator: str, operands: Any, at: str, report: Callable[[Fault], None]) -> None:

@@ -79,48 +79,38 @@ class Expressions:
     def value(self, rule: Any) -> Shape:
         """The shape of an expression with the value of `rule`."""
         if type(rule) is list:
-            items = [self.value(item) for item in rule]
-            if all(item[0] == "const" for item in items):
-                return self._const([self.constants[item[1]] for item in items])
-            return ("list", *items)
-        operator, arguments = operation(rule)
-        if operator is None:
+            if not any(type(item) is dict or type(item) is list for item in rule):
+                return self._const(rule)
+            return self._list([self.value(item) for item in rule])
+        if type(rule) is not dict or len(rule) != 1:
             return self._const(rule)
-        match operator:
-            case "var":
-                return self._var(arguments)
-            case "if":
-                return self._if(arguments)
-            case "and" | "or":
-                return self._operands(operator, arguments)
-            case "missing" | "missing_some":
-                return self._absent(operator, [self.value(item) for item in arguments])
-            case "map" | "filter" | "all" | "some" | "none" | "reduce":
-                return self._loop(operator, arguments)
-            case "fractional":
-                function = f"fractional_{self._generation.value}"
-                items = [self.value(item) for item in arguments]
-                key = self._constant("" if self._nested else self._flag_key)
-                return ("bucketed", function, self._scope(), key, *items)
-            case "sem_ver":
-                return self._semver([self.value(item) for item in arguments])
-            case "starts_with" | "ends_with":
-                return self._affix(operator, [self.value(item) for item in arguments])
-            case _ if operator in PURE:
-                return self._pure(operator, [self.value(item) for item in arguments])
-            case _:
-                return ("unknown", self._constant(operator))
+        [(operator, arguments)] = rule.items()
+        if type(arguments) is not list:
+            arguments = [arguments]
+        lower = _WITH_RULES.get(operator)
+        if lower is not None:
+            return lower(self, operator, arguments)
+        items = [self.value(item) for item in arguments]
+        return _WITH_VALUES.get(operator, Expressions._pure)(self, operator, items)
+
+    def _list(self, items: list[Shape]) -> Shape:
+        if all(item[0] == "const" for item in items):
+            return self._const([self.constants[item[1]] for item in items])
+        return ("list", *items)
+
+    def _bucketed(self, _: str, items: list[Shape]) -> Shape:
+        function = f"fractional_{self._generation.value}"
+        key = self._constant("" if self._nested else self._flag_key)
+        return ("bucketed", function, self._scope(), key, *items)
 
     def _pure(self, operator: str, items: list[Shape]) -> Shape:
+        if operator not in PURE:
+            return ("unknown", self._constant(operator))
         if all(item[0] == "const" for item in items):
             try:
                 return self._const(PURE[operator](*(self.constants[item[1]] for item in items)))
             except EvaluationBoundError:
-                return (
-                    "call",
-                    operator,
-                    *items,
-                )  # it fails at every evaluation, and only where it is reached
+                return ("call", operator, *items)  # it fails where it is reached, and not before
         if len(items) == 2:
             return self._binary(operator, items[0], items[1])
         return ("call", operator, *items)
@@ -158,7 +148,7 @@ class Expressions:
             return ("one_of", "number", needle, self._constant(frozenset(haystack)))
         return ("call", "in", needle, right)
 
-    def _semver(self, items: list[Shape]) -> Shape:
+    def _semver(self, _: str, items: list[Shape]) -> Shape:
         if len(items) != 3:
             return self._const(None)
         subject, operator, target = items
@@ -184,7 +174,7 @@ class Expressions:
                 return ("affix", operator, subject, affix[1])
         return ("call", operator, *items)
 
-    def _if(self, arguments: list[Any]) -> Shape:
+    def _if(self, _: str, arguments: list[Any]) -> Shape:
         parts: list[Shape] = []
         for place in range(0, len(arguments) - 1, 2):
             test = self.test(arguments[place])
@@ -234,7 +224,7 @@ class Expressions:
         plain = known and "$flagd" not in repr([self._of(item) for item in items])
         return ("data_call", operator, self._scope() if plain else self._data(), *items)
 
-    def _var(self, arguments: list[Any]) -> Shape:
+    def _var(self, _: str, arguments: list[Any]) -> Shape:
         path = self.value(arguments[0]) if arguments else self._const("")
         default = self.value(arguments[1]) if len(arguments) > 1 else None
         if path[0] != "const" or type(self._of(path)) in (list, dict):
@@ -276,7 +266,8 @@ class Expressions:
         return self.constants[node[1]]
 
     def _const(self, value: Any) -> Shape:
-        return ("const", self._constant(value))
+        self.constants.append(value)
+        return ("const", len(self.constants) - 1)
 
     def _constant(self, value: Any) -> int:
         self.constants.append(value)
@@ -287,6 +278,23 @@ class Expressions:
         if name not in self._names:
             self._names[name] = self._constant(name)
         return self._names[name]
+
+
+_WITH_RULES: dict[str, Callable[[Expressions, str, list[Any]], Shape]] = {
+    "var": Expressions._var,
+    "if": Expressions._if,
+    **dict.fromkeys(("and", "or"), Expressions._operands),
+    **dict.fromkeys((*_LOOPS, "reduce"), Expressions._loop),
+}
+"""How an operator is lowered that decides by itself which of its operands to evaluate."""
+
+_WITH_VALUES: dict[str, Callable[[Expressions, str, list[Shape]], Shape]] = {
+    "fractional": Expressions._bucketed,
+    "sem_ver": Expressions._semver,
+    **dict.fromkeys(("starts_with", "ends_with"), Expressions._affix),
+    **dict.fromkeys(("missing", "missing_some"), Expressions._absent),
+}
+"""How an operator is lowered all of whose operands are evaluated; the pure functions are not listed."""
 
 
 def operation(rule: Any) -> tuple[str | None, list[Any]]:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from burgee.engine.codegen import build
 from burgee.engine.loops import TargetingError
 from burgee.engine.references import expand, measure
@@ -11,10 +13,13 @@ from burgee.engine.values import number_text
 from burgee.errors import InvalidInputError
 from burgee.model.flag import DEFAULT_FLAG_SET, Flag, FlagStatus, MetadataValue
 from burgee.model.flag_set import FlagSet, FractionalGeneration
+from burgee.model.garbage import collections_held
 from burgee.model.json import JsonObject
 from burgee.model.limits import DEFAULT_LIMITS, Limits
 from burgee.model.resolution import ErrorCode, Reason, Resolution
 from burgee.model.snapshot import Snapshot
+
+_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 class CompiledFlag:
@@ -85,15 +90,27 @@ def compile_program(
     known = _reusable(snapshot.flag_set, generation, previous)
     compiler = _Compiler(snapshot.flag_set, generation, clock, limits)
     flags: dict[str, CompiledFlag] = {}
-    for flag in sorted(snapshot.flags, key=_key):
-        old = known.get(flag.key)
-        reused = old is not None and (old.source is flag or old.source == flag)
-        flags[flag.key] = old if reused and old is not None else compiler.compiled(flag)
+    with collections_held():
+        for flag in sorted(snapshot.flags, key=_key):
+            old = known.get(flag.key)
+            if old is None or not _is_same(old.source, flag):
+                old = compiler.compiled(flag)
+            flags[flag.key] = old
     return Program(snapshot, flags, generation)
 
 
 def _key(flag: Flag) -> str:
     return flag.key
+
+
+def _is_same(one: Flag, other: Flag) -> bool:
+    return one is other or (one == other and _content(one) == _content(other))
+
+
+def _content(of: Flag | FlagSet) -> bytes:
+    """The JSON in it, as text: to Python 1, 1.0 and True are equal, in an answer they are not."""
+    parts = [of.variants, of.targeting] if isinstance(of, Flag) else [of.evaluators]
+    return _encode([of.metadata, *parts])
 
 
 def _reusable(
@@ -102,8 +119,8 @@ def _reusable(
     if previous is None or previous.fractional is not generation:
         return {}
     before = previous.snapshot.flag_set
-    same = before.key == flag_set.key and before.metadata == flag_set.metadata
-    return previous.flags if same and before.evaluators == flag_set.evaluators else {}
+    same = before.key == flag_set.key and _content(before) == _content(flag_set)
+    return previous.flags if same else {}
 
 
 class _Answers:

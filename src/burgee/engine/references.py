@@ -34,22 +34,19 @@ class Measure(NamedTuple):
 
 def measure(rule: Any) -> Measure:
     """The size of a rule, level by level, so that no nesting is too deep for it."""
-    nodes = depth = 0
+    nodes, depth = 1, 0
     has_reference = False
-    level = [rule]
+    level: list[Any] = [rule] if type(rule) is dict or type(rule) is list else []
     while level:
-        nodes += len(level)
+        depth += 1
         inner: list[Any] = []
-        has_containers = False
-        for value in level:
-            if type(value) is dict:
-                has_containers = True
-                has_reference = has_reference or "$ref" in value
-                inner.extend(value.values())
-            elif type(value) is list:
-                has_containers = True
-                inner.extend(value)
-        depth += has_containers
+        for outer in level:
+            items: Any = outer
+            if type(outer) is dict:
+                has_reference = has_reference or "$ref" in outer
+                items = outer.values()
+            nodes += len(items)
+            inner += [item for item in items if type(item) is dict or type(item) is list]
         level = inner
     return Measure(nodes, depth, has_reference)
 

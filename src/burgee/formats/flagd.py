@@ -18,6 +18,7 @@ from burgee.formats import strict_json, strict_yaml
 from burgee.formats.strict_json import escaped
 from burgee.model.flag import DEFAULT_FLAG_SET, KEY_PATTERN, Flag, FlagStatus, MetadataValue
 from burgee.model.flag_set import FlagSet
+from burgee.model.garbage import collections_held
 from burgee.model.json import JsonObject, JsonValue
 from burgee.model.limits import DEFAULT_LIMITS, Limits
 from burgee.model.snapshot import Snapshot
@@ -57,7 +58,8 @@ def read(
     decode = strict_yaml.decode if syntax == "yaml" else strict_json.decode
     document = decode(data, max_bytes=limits.import_bytes, limits=limits)
     reader = _Reader(limits)
-    found = reader.document(document, flag_set or DEFAULT_FLAG_SET, source)
+    with collections_held():
+        found = reader.document(document, flag_set or DEFAULT_FLAG_SET, source)
     return Reading(documents=found, faults=tuple(reader.faults))
 
 
@@ -205,7 +207,9 @@ class _Reader:
         if targeting is not None and not isinstance(targeting, dict):
             self._fault(f"{pointer}/targeting", "wrong-type", "`targeting` is an object")
         metadata = self._metadata(definition.get("metadata"), f"{pointer}/metadata")
-        flag_set = self._set_key(metadata.get(FLAG_SET_ID, home), f"{pointer}/metadata/{FLAG_SET_ID}")
+        flag_set = home
+        if FLAG_SET_ID in metadata:
+            flag_set = self._set_key(metadata[FLAG_SET_ID], f"{pointer}/metadata/{FLAG_SET_ID}")
         if len(self.faults) > before:
             return None
         return Flag(

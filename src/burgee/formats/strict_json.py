@@ -30,10 +30,10 @@ def decode(data: bytes, *, max_bytes: int | None = None, limits: Limits = DEFAUL
         value = _decode(data)
     except (ValueError, RecursionError) as error:
         raise _explained(data, error, limits) from None
-    if data.count(b"{") + data.count(b"[") > limits.json_depth:
-        check_depth(value, limits)
+    is_small = data.count(b"{") + data.count(b"[") <= limits.json_depth
+    keys = _keys(value) if is_small else _keys_by_level(value, limits)
     # Each key has a colon, and a text may have more of them: as many keys as colons leave no duplicate.
-    if _keys(value) != data.count(b":"):
+    if keys != data.count(b":"):
         _refuse_duplicates(data)
     return value  # type: ignore[no-any-return]
 
@@ -63,6 +63,30 @@ def _keys(value: Any) -> int:
     if kind is int and not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
         _refuse_inexact(value)
     return 0
+
+
+def _keys_by_level(value: Any, limits: Limits) -> int:
+    """As `_keys`, for documents that are long or may be deep; refuses those that are too deep."""
+    count = depth = 0
+    level: list[Any] = [[value]]
+    while level:
+        inner: list[Any] = []
+        for outer in level:
+            items: Any = outer
+            if type(outer) is dict:
+                count += len(outer)
+                items = outer.values()
+            for item in items:
+                kind = type(item)
+                if kind is dict or kind is list:
+                    inner.append(item)
+                elif kind is int and not -MAX_SAFE_INTEGER <= item <= MAX_SAFE_INTEGER:
+                    _refuse_inexact(item)
+        depth += 1
+        if depth > limits.json_depth + 1:
+            check_depth(value, limits)
+        level = inner
+    return count
 
 
 def _refuse_inexact(number: int) -> None:
