@@ -64,8 +64,8 @@ def check_patch(patch: JsonObject, kind: type[FlagDraft | FlagSetDraft]) -> None
     Raises InvalidInputError with every unknown or ill-typed field.
     """
     known = {field.encode_name: None for field in msgspec.structs.fields(kind)}
-    removed = {name: {} for name, value in patch.items() if value is None and name not in known}
-    _decode(removed | cast("dict[str, Any]", merge({}, patch)), kind)
+    removed: JsonObject = {name: {} for name, value in patch.items() if value is None and name not in known}
+    _decode(removed | cast("JsonObject", merge({}, patch)), kind)
 
 
 def draft_of_flag(flag: Flag) -> FlagDraft:

@@ -1,6 +1,7 @@
 """What all connections of one listener share: limits, the clock of deadlines, prepared bytes."""
 
 from email.utils import formatdate
+from typing import NamedTuple
 
 from burgee.model.limits import DEFAULT_LIMITS, Limits
 from burgee.surfaces.http.answer import STATUS_LINES, Answer
@@ -10,6 +11,13 @@ from burgee.surfaces.http.streams import StreamHub
 
 LARGE_BODIES = (b"/api/v1/import", b"/api/v1/validate")
 """Paths whose bodies may be as long as `Limits.import_bytes`."""
+
+
+HEAD_END = b"\r\n\r\n"
+REMEMBERED_HEADS = 1024
+REMEMBERED_BYTES = 2048
+"""How many heads of requests are known by heart, and how long one may be."""
+PAUSE_SECONDS = 10
 
 
 class Deadlines:
@@ -25,6 +33,16 @@ class Deadlines:
         linger: float = 2,
     ) -> None:
         self.head, self.body, self.idle, self.write, self.linger = head, body, idle, write, linger
+
+
+class UsualRequest(NamedTuple):
+    """What the head of an evaluation request says: `key` is empty where all flags are meant."""
+
+    key: str
+    query: bytes
+    headers: dict[bytes, bytes]
+    length: int
+    is_found: bool
 
 
 class Edge:
@@ -52,6 +70,25 @@ class Edge:
         self.now = 0.0
         self.date = b""
         self.ok = b""
+        self.requests: dict[bytes, UsualRequest] = {}
+        self.recognised = 0
+        self.learns_from = 0.0
+
+    def remember(self, request: UsualRequest, data: bytes) -> None:
+        """Keep what was parsed of `data`, one whole request, for the next one with the same head.
+
+        A client sends the same head again and again; the bytes that were parsed once need no parser. Where
+        hardly a head comes twice (each has a trace of its own, say) nothing is kept for a while.
+        """
+        end = len(data) - request.length
+        if end <= REMEMBERED_BYTES and data.find(HEAD_END) == end - 4:
+            if len(self.requests) >= REMEMBERED_HEADS:
+                if self.recognised < REMEMBERED_HEADS:
+                    self.learns_from = self.now + PAUSE_SECONDS
+                self.requests.clear()
+                self.recognised = 0
+            if self.now >= self.learns_from:
+                self.requests[data[:end]] = request
 
     def tick(self, *, now: float, wall: float) -> None:
         """Move the coarse clocks on: `now` is monotonic, `wall` Unix seconds."""

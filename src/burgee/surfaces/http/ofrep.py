@@ -89,13 +89,13 @@ class Ofrep:
             except (InvalidInputError, UnauthenticatedError, ForbiddenError):
                 return None
         flag = selected.answers.flags.get(key)
-        if flag is None:
+        if flag is None or len(body) > self._limits.context_bytes:
             return None
         try:
-            request = decode(body, limits=self._limits)
-            return selected.answers.ready.get(flag.evaluate(request["context"]))  # type: ignore[index,call-overload,arg-type]
-        except (InvalidInputError, KeyError, TypeError, AttributeError):
+            context = decode(body, limits=self._limits)["context"]  # type: ignore[index,call-overload]
+        except (InvalidInputError, KeyError, TypeError):
             return None
+        return selected.answers.ready.get(flag.evaluate(context)) if type(context) is dict else None
 
     def single(self, key: str, headers: Headers, body: bytes) -> Answer:
         """`POST /ofrep/v1/evaluate/flags/{key}`."""

@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 
 from burgee.formats.strict_json import encode
 from burgee.surfaces.http.answer import Answer, json_answer
-from burgee.surfaces.http.edge import Edge
+from burgee.surfaces.http.edge import HEAD_END, Edge, UsualRequest
 from burgee.surfaces.http.metrics import (
     BUCKETS_NS,
     BULK,
@@ -34,6 +34,7 @@ OFREP_PREFIX = b"/ofrep/v1/"
 EVALUATE_PREFIX = b"/ofrep/v1/evaluate/flags"
 SINGLE_PREFIX = EVALUATE_PREFIX + b"/"
 SINGLE_LENGTH = len(SINGLE_PREFIX)
+NOTHING = encode({"errorDetails": "there is nothing at this address"})
 UNUSUAL = frozenset({b"expect", b"upgrade"})
 STREAM_PREFIX = b"/ofrep/v1/sse"
 BUFFERED_BYTES = 32 * 1024 * 1024
@@ -67,6 +68,7 @@ class BurgeeProtocol(HttpToolsProtocol):
         self.phase = HEAD  # a connection that says nothing is late, like one that stops in its head
         self.since = edge.now
         self.fed = 0
+        self.chunk = b""
         self.body_bytes = 0
         self.body: bytes | bytearray = b""
         self.known: dict[bytes, bytes] | None = None
@@ -98,7 +100,14 @@ class BurgeeProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         phase = self.phase
         if phase == IDLE:
-            self.phase, self.since, self.fed = HEAD, self.edge.now, len(data)
+            end = data.find(HEAD_END) + 4
+            request = self.edge.requests.get(data[:end])
+            if request is not None and len(data) - end == request.length and not self.edge.draining:
+                self.edge.recognised += 1
+                self.since = self.edge.now
+                self._answer(request, data[end:], close=False)
+                return
+            self.phase, self.since, self.fed, self.chunk = HEAD, self.edge.now, len(data), data
         else:
             self.fed += len(data)
             if phase >= STREAM:
@@ -209,7 +218,7 @@ class BurgeeProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if self.known is not None:
-            self._answer(self.known)
+            self._answer_usual(self.known)
         else:
             super().on_message_complete()
             done = self.cycle.response_complete
@@ -270,17 +279,29 @@ class BurgeeProtocol(HttpToolsProtocol):
         if self.edge.draining or b"upgrade" in known:
             self.cycle.keep_alive = False
 
-    def _answer(self, known: dict[bytes, bytes]) -> None:
+    def _answer_usual(self, known: dict[bytes, bytes]) -> None:
+        url = self.url
+        self.known = None
+        self.phase, self.since = IDLE, self.edge.now
+        close = self.edge.draining or not self.parser.should_keep_alive()
+        if url.startswith(STREAM_PREFIX):
+            self._open_stream(known, close=close)
+            return
+        body = bytes(self.body)  # of bytes this is the same object
+        path, _, query = url.partition(b"?")
+        key = path[SINGLE_LENGTH:].decode("latin-1") if path.startswith(SINGLE_PREFIX) else ""
+        is_found = bool(key) or path in {EVALUATE_PREFIX, SINGLE_PREFIX}
+        request = UsualRequest(key, query, known, len(body), is_found)
+        if not close and self.fed == len(self.chunk) and b"transfer-encoding" not in known:
+            self.edge.remember(request, self.chunk)
+        self._answer(request, body, close=close)
+
+    def _answer(self, request: UsualRequest, body: bytes, *, close: bool) -> None:
         """Answer a usual request. The first half is the path of nearly all requests: mind every line."""
         started = perf_counter_ns()
-        edge, url = self.edge, self.url
-        self.known = None
-        self.phase, self.since = IDLE, edge.now
-        body = bytes(self.body)  # of bytes this is the same object
-        close = edge.draining or not self.parser.should_keep_alive()
-        if url.startswith(SINGLE_PREFIX) and len(url) > SINGLE_LENGTH:
-            key = url[SINGLE_LENGTH:].decode("latin-1")
-            ready = edge.ofrep.quick(key, known, body)
+        edge, key = self.edge, request.key
+        if key:
+            ready = edge.ofrep.quick(key, request.headers, body)
             if ready is not None and not close:
                 tail, outcome = ready
                 self.transport.write(edge.ok + tail)
@@ -291,24 +312,18 @@ class BurgeeProtocol(HttpToolsProtocol):
                 cells[EVALUATE_LATENCY + bisect_left(BUCKETS_NS, spent)] += 1
                 cells[EVALUATE_NS] += spent
                 return
-            route, answer = EVALUATE, edge.ofrep.single(key.partition("?")[0], known, body)
-        elif url.startswith(STREAM_PREFIX):
-            self._open_stream(known)
-            return
+            route, answer = EVALUATE, edge.ofrep.single(key, request.headers, body)
+        elif request.is_found:
+            route, answer = BULK, edge.ofrep.bulk(request.query, request.headers, body)
         else:
-            path, _, query = url.partition(b"?")
-            if path not in {EVALUATE_PREFIX, SINGLE_PREFIX}:
-                answer = json_answer(404, encode({"errorDetails": "there is nothing at this address"}))
-            else:
-                answer = edge.ofrep.bulk(query, known, body)
-            route = BULK
+            route, answer = BULK, json_answer(404, NOTHING)
         self._write(answer, close=close)
         edge.counters.answered(route, answer.status, perf_counter_ns() - started)
 
-    def _open_stream(self, known: dict[bytes, bytes]) -> None:
+    def _open_stream(self, known: dict[bytes, bytes], *, close: bool) -> None:
         scope = stream_request(self.edge.ofrep, self.edge.hub, self.url, known)
         if isinstance(scope, Answer):
-            self._write(scope, close=self.edge.draining or not self.parser.should_keep_alive())
+            self._write(scope, close=close)
             self.edge.counters.answered(STREAM_ROUTE, scope.status, 0)
             return
         self.phase, self.fed = STREAM, 0

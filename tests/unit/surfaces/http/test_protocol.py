@@ -13,7 +13,7 @@ from burgee.bootstrap import open_application
 from burgee.model.limits import DEFAULT_LIMITS
 from burgee.service.services import Services
 from burgee.settings import Settings
-from burgee.surfaces.http.edge import Deadlines
+from burgee.surfaces.http.edge import REMEMBERED_HEADS, Deadlines
 from burgee.surfaces.http.metrics import CONNECTIONS
 from burgee.testing.flag_fixtures import publish_samples
 from burgee.testing.listening import Listening, listening
@@ -351,6 +351,85 @@ def test_a_client_that_does_not_read_is_cut_off(quick: Listening, inline: bool) 
             except OSError:
                 cut_off = True
         assert cut_off
+
+
+# -- heads known by heart
+
+
+def together(server: Listening, *requests: bytes) -> list[bytes]:
+    """The answers to requests sent one after the other on one connection, each in one piece."""
+    answers = []
+    with server.connect() as connection:
+        for data in requests:
+            connection.sendall(data)
+            answers.append(received(connection, data.count(b"POST ")))
+    return answers
+
+
+def received(connection: socket.socket, count: int) -> bytes:
+    """What comes until there are so many answers; each comes in one piece."""
+    data = b""
+    while len(statuses(data)) < count:
+        part = connection.recv(65536)
+        assert part, "closed"
+        data += part
+    return data
+
+
+@pytest.mark.parametrize("path", [SINGLE, BULK, BULK + b"/none", SINGLE + b"?x=1", b"/ofrep/v1/nothing"])
+def test_a_head_that_was_seen_before_is_answered_as_at_first(server: Listening, path: bytes) -> None:
+    wrong = request(path, b'{"context":[]}')
+    first, *others = together(server, *[request(path)] * 3, wrong, request(path), wrong)
+    assert [others[0], others[1], others[3]] == [first] * 3
+    assert others[2] == others[4]
+    assert statuses(others[2])[0] in {400, 404}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        request() + request(),
+        request()[:-3],
+        request(SINGLE, BODY, CLOSE),
+        request(SINGLE, BODY, b"expect: 100-continue"),
+        request().replace(b"content-length: 14", b"transfer-encoding: chunked"),
+    ],
+)
+def test_only_one_whole_request_in_one_piece_is_remembered(server: Listening, data: bytes) -> None:
+    server.exchange(data, timeout=0.3)
+    assert not server.listener.edge.requests
+
+
+def test_more_or_less_than_the_remembered_length_goes_through_the_parser(server: Listening) -> None:
+    whole = request()
+    answers = together(server, whole, whole + whole)
+    assert statuses(answers[1]) == [200, 200]
+    with server.connect() as connection:
+        for data in (whole, whole[:-5], whole[-5:]):
+            connection.sendall(data)
+            time.sleep(0.05)
+        assert statuses(received(connection, 2)) == [200, 200]
+
+
+def test_heads_that_never_come_again_do_not_pile_up(server: Listening, inline: bool) -> None:
+    edge = server.listener.edge
+    requests = [request(SINGLE, BODY, b"traceparent: %d" % number) for number in range(REMEMBERED_HEADS + 9)]
+    together(server, *requests)
+    assert len(edge.requests) == 0
+    assert together(server, *requests[:3])
+    assert len(edge.requests) == 0, "nothing is learnt for a while"
+    edge.learns_from = 0.0
+    together(server, *requests[:2] * 2)
+    assert len(edge.requests) == (2 if inline else 0)
+
+
+def test_a_draining_server_closes_connections_whose_head_it_knows(server: Listening) -> None:
+    with server.connect() as connection:
+        connection.sendall(request())
+        assert b"connection: close" not in connection.recv(4096)
+        server.listener.edge.draining = True
+        connection.sendall(request())
+        assert b"connection: close" in connection.recv(4096)
 
 
 def test_a_reset_connection_is_forgotten(server: Listening) -> None:
