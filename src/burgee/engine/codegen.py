@@ -16,7 +16,7 @@ from mmh3 import mmh3_32_uintdigest
 
 from burgee.engine import fractional, loops, nodes, operators, semver
 from burgee.engine.lowering import Shape
-from burgee.engine.values import loose_equal, strict_equal, truthy
+from burgee.engine.values import strict_equal, truthy
 
 SHAPES = 4096
 """How many shapes keep their code object; a rule of a shape that was dropped is only compiled again."""
@@ -37,8 +37,11 @@ RUNTIME: dict[str, Any] = {_NAMES[operator]: function for operator, function in 
     "float": float,
     "bool": bool,
     "dict": dict,
+    "len": len,
+    "charged": loops.charged,
+    "visiting": loops.visiting,
+    "chosen": loops.chosen,
     "truthy": truthy,
-    "loose_equal": loose_equal,
     "strict_equal": strict_equal,
     "lookup": operators.lookup,
     "version_of": semver.version_of,
@@ -51,6 +54,9 @@ RUNTIME: dict[str, Any] = {_NAMES[operator]: function for operator, function in 
     "scan": loops.scan,
     **{f"loop_{name}": function for name, function in loops.LOOPS.items()},
 }
+LONG = 64
+"""From so many parts on, alternatives are called and not nested: Python compiles no deep nesting."""
+
 FIXED = ("conclude", "failed", "whole", "seconds", "budget")
 """Closure parameters that every `make` takes before its constants."""
 
@@ -84,6 +90,7 @@ class _Writer:
     def __init__(self) -> None:
         self._temporaries = 0
         self._loops = False
+        self._is_inner = False
         self._hoisted: dict[int, str] = {}
         self._versions: dict[Shape, str] = {}
 
@@ -222,7 +229,7 @@ class _Writer:
         return ast.List([self.expression(item) for item in items], ast.Load())
 
     def write_call(self, operator: str, *items: Shape) -> ast.expr:
-        return nodes.call(_NAMES[operator], *(self.expression(item) for item in items))
+        return self.operation(operator, *(self.expression(item) for item in items))
 
     def write_data_call(self, operator: str, *items: Shape) -> ast.expr:
         return self.write_call(operator, *items)
@@ -248,7 +255,7 @@ class _Writer:
         value, bound = self.bind(node)
         typed = _has_type(bound, kind, value)
         quick = ast.Compare(nodes.name(value), [ast.Eq()], [nodes.cell(place)])
-        return ast.IfExp(typed, quick, nodes.call("loose_equal", nodes.name(value), nodes.cell(place)))
+        return ast.IfExp(typed, quick, self.operation("==", nodes.name(value), nodes.cell(place)))
 
     def write_same(self, kind: str, node: Shape, place: int) -> ast.expr:
         if kind == "number":
@@ -270,14 +277,15 @@ class _Writer:
     def write_part_of(self, node: Shape, place: int) -> ast.expr:
         value, bound = self.bind(node)
         quick = ast.Compare(nodes.name(value), [ast.In()], [nodes.cell(place)])
-        slow = nodes.call(_NAMES["in"], nodes.name(value), nodes.cell(place))
+        slow = self.operation("in", nodes.name(value), nodes.cell(place))
         return ast.IfExp(_has_type(bound, "text", value), quick, slow)
 
-    def write_prefixed(self, place: int, node: Shape) -> ast.expr:
+    def write_prefixed(self, place: int, node: Shape, room: int) -> ast.expr:
         value, bound = self.bind(node)
         quick = ast.BinOp(nodes.cell(place), ast.Add(), nodes.name(value))
         slow = nodes.call(_NAMES["cat"], nodes.cell(place), nodes.name(value))
-        return ast.IfExp(_has_type(bound, "text", value), quick, slow)
+        fits = ast.Compare(nodes.call("len", nodes.name(value)), [ast.LtE()], [nodes.cell(room)])
+        return ast.IfExp(ast.BoolOp(ast.And(), [_has_type(bound, "text", value), fits]), quick, slow)
 
     def write_semver(self, sign: str, node: Shape, place: int) -> ast.expr:
         known = self._versions.get(node)
@@ -300,20 +308,25 @@ class _Writer:
         return ast.IfExp(_has_type(bound, "text", value), quick, nodes.literal(None))
 
     def write_choose(self, *parts: Shape) -> ast.expr:
+        if len(parts) > LONG:
+            ways = [ast.Lambda(nodes.parameters([]), self.expression(part)) for part in parts]
+            return nodes.call("chosen", *ways)
         written = self.expression(parts[-1])
         for place in range(len(parts) - 3, -1, -2):
             written = ast.IfExp(self.expression(parts[place]), self.expression(parts[place + 1]), written)
         return written
 
     def write_operands(self, operator: str, *items: Shape) -> ast.expr:
-        written = self.expression(items[-1])
-        for item in reversed(items[:-1]):
-            value = self.temporary()
-            test: ast.expr = nodes.call("truthy", ast.NamedExpr(nodes.store(value), self.expression(item)))
-            if operator == "and":
-                test = ast.UnaryOp(ast.Not(), test)
-            written = ast.IfExp(test, nodes.name(value), written)
-        return written
+        if len(items) == 1:
+            return self.expression(items[0])
+        # Halves, not a chain: a chain of a thousand operands would be nested deeper than Python compiles.
+        middle = len(items) // 2
+        value = self.temporary()
+        first = self.write_operands(operator, *items[:middle])
+        test: ast.expr = nodes.call("truthy", ast.NamedExpr(nodes.store(value), first))
+        if operator == "and":
+            test = ast.UnaryOp(ast.Not(), test)
+        return ast.IfExp(test, nodes.name(value), self.write_operands(operator, *items[middle:]))
 
     def write_loop(self, operator: str, items: Shape, body: Shape) -> ast.expr:
         self._loops = True
@@ -325,7 +338,18 @@ class _Writer:
         return nodes.call("loop_reduce", *arguments)
 
     def inner(self, body: Shape) -> ast.expr:
-        return ast.Lambda(nodes.parameters(["item"]), self.expression(body))
+        outer, self._is_inner = self._is_inner, True
+        try:
+            return ast.Lambda(nodes.parameters(["item"]), self.expression(body))
+        finally:
+            self._is_inner = outer
+
+    def operation(self, operator: str, *arguments: ast.expr) -> ast.expr:
+        """A call of the function of an operator, charged for its size where it may run many times."""
+        how = "charged" if operator in loops.COSTLY else "visiting" if operator in loops.VISITING else None
+        if self._is_inner and how is not None:
+            return nodes.call(how, nodes.name("left"), nodes.name(_NAMES[operator]), *arguments)
+        return nodes.call(_NAMES[operator], *arguments)
 
     def bind(self, node: Shape) -> tuple[str, ast.expr]:
         """A name for the value of `node`, and the expression that gives it that name when first evaluated."""

@@ -75,11 +75,59 @@ LOOPS: dict[str, Callable[..., Any]] = {
 }
 
 
-def starts_with(text: Any = None, prefix: Any = None) -> bool | None:
+def chosen(*ways: Callable[[], Any]) -> Any:
+    """The value behind the first test that holds: tests and values in turn, and what else there is."""
+    for place in range(0, len(ways) - 1, 2):
+        if ways[place]():
+            return ways[place + 1]()
+    return ways[-1]()
+
+
+VISITING = frozenset({"in", "===", "!=="})
+"""Operators that count by themselves what they visit; within a loop that counts as steps."""
+
+COSTLY = frozenset({"cat", "merge", "missing", "missing_some", "substr", "==", "!="})
+"""Other operators whose work or result grows with their operands: within a loop its size counts as steps."""
+
+_STEP_ITEMS = 64
+"""How many items or characters weigh as much as one step."""
+
+_STEPS_OF_TEXT = 128
+"""What a list or an object weighs that is made a text of: its depth cannot be seen from here."""
+
+
+def charged(left: list[int], function: Callable[..., Any], *values: Any) -> Any:
+    """What `function` gives, for steps in proportion to what it was given and what it gives."""
+    result = function(*values)
+    for value in (result, *values):
+        if type(value) is str or type(value) is list:
+            left[0] -= len(value) // _STEP_ITEMS
+        if type(result) is not list and (type(value) is list or type(value) is dict):
+            left[0] -= _STEPS_OF_TEXT
+    if left[0] < 0:
+        raise EvaluationBoundError("the evaluation takes too many steps")
+    return result
+
+
+def visiting(left: list[int], function: Callable[..., bool], *values: Any) -> bool:
+    """What `function` gives, for a step for each value that it visits."""
+    for value in values:
+        if type(value) is str or type(value) is list:
+            left[0] -= len(value) // _STEP_ITEMS
+    if left[0] < 0:
+        raise EvaluationBoundError("the evaluation takes too many steps")
+    return function(*values, left=left)
+
+
+def starts_with(text: Any = None, prefix: Any = None, *others: Any) -> bool | None:
+    if others:
+        return None
     return text.startswith(prefix) if type(text) is str and type(prefix) is str else None
 
 
-def ends_with(text: Any = None, suffix: Any = None) -> bool | None:
+def ends_with(text: Any = None, suffix: Any = None, *others: Any) -> bool | None:
+    if others:
+        return None
     return text.endswith(suffix) if type(text) is str and type(suffix) is str else None
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from burgee.engine import semver
 from burgee.engine.operators import PURE
-from burgee.engine.values import EvaluationBoundError
+from burgee.engine.values import MAX_TEXT, EvaluationBoundError
 from burgee.model.flag_set import FractionalGeneration
 
 Shape: TypeAlias = tuple[Any, ...]
@@ -120,7 +120,7 @@ class Expressions:
             left, right = right, left
             operator = _FLIPPED.get(operator, operator)
         elif left[0] == "const" and operator == "cat" and type(self._of(left)) is str and not self._nested:
-            return ("prefixed", left[1], right)
+            return ("prefixed", left[1], right, self._constant(MAX_TEXT - len(self._of(left))))
         if right[0] != "const":
             return ("call", operator, left, right)
         constant = self._of(right)
@@ -149,29 +149,28 @@ class Expressions:
         return ("call", "in", needle, right)
 
     def _semver(self, _: str, items: list[Shape]) -> Shape:
-        if len(items) != 3:
-            return self._const(None)
-        subject, operator, target = items
-        if all(item[0] == "const" for item in items):
-            return self._const(semver.compare(*(self._of(item) for item in items)))
-        if operator[0] == "const" and target[0] == "const":
-            key = semver.version_of(self._of(target))
-            sign = self._of(operator)
-            if key is None or sign not in ("=", "!=", "<", "<=", ">", ">=", "^", "~"):
+        if len(items) == 3 and items[1][0] == "const" and items[2][0] == "const":
+            subject, sign, key = items[0], self._of(items[1]), semver.version_of(self._of(items[2]))
+            if subject[0] == "const":
+                return self._const(semver.compare(*(self._of(item) for item in items)))
+            if key is not None and sign in ("=", "!=", "<", "<=", ">", ">=", "^", "~"):
+                bound: Any = {"^": key[0], "~": key[:2]}.get(sign, key)
+                return ("semver", sign, subject, self._constant(bound))
+            if self._cannot_fail(subject):
                 return self._const(None)
-            bound: Any = {"^": key[0], "~": key[:2]}.get(sign, key)
-            return ("semver", sign, subject, self._constant(bound))
         return ("call", "sem_ver", *items)
 
+    @staticmethod
+    def _cannot_fail(node: Shape) -> bool:
+        return node[0] in ("const", "get", "path", "clock")
+
     def _affix(self, operator: str, items: list[Shape]) -> Shape:
-        if len(items) != 2:
-            return self._const(None)
-        subject, affix = items
-        if affix[0] == "const":
-            if type(self._of(affix)) is not str:
-                return self._const(None)
-            if subject[0] != "const":
+        if len(items) == 2 and items[0][0] != "const" and items[1][0] == "const":
+            subject, affix = items
+            if type(self._of(affix)) is str:
                 return ("affix", operator, subject, affix[1])
+            if self._cannot_fail(subject):
+                return self._const(None)
         return ("call", operator, *items)
 
     def _if(self, _: str, arguments: list[Any]) -> Shape:

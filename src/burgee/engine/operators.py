@@ -23,16 +23,16 @@ def not_equal(a: Any = None, b: Any = None, *_: Any) -> bool:
     return not loose_equal(a, b)
 
 
-def strict_not_equal(a: Any = None, b: Any = None, *_: Any) -> bool:
-    return not strict_equal(a, b)
+def strict_not_equal(a: Any = None, b: Any = None, *_: Any, left: list[int] | None = None) -> bool:
+    return not strict_equal(a, b, left)
 
 
 def equal(a: Any = None, b: Any = None, *_: Any) -> bool:
     return loose_equal(a, b)
 
 
-def identical(a: Any = None, b: Any = None, *_: Any) -> bool:
-    return strict_equal(a, b)
+def identical(a: Any = None, b: Any = None, *_: Any, left: list[int] | None = None) -> bool:
+    return strict_equal(a, b, left)
 
 
 def below(a: Any = None, b: Any = None, c: Any = None, *_: Any) -> bool:
@@ -156,10 +156,11 @@ def merge(*values: Any) -> list[Any]:
     return merged
 
 
-def contains(needle: Any = None, haystack: Any = None, *_: Any) -> bool:
+def contains(needle: Any = None, haystack: Any = None, *_: Any, left: list[int] | None = None) -> bool:
     """`in`: a part of a text, or an item of a list by strict equality."""
     if type(haystack) is list:
-        return any(strict_equal(needle, item) for item in haystack)
+        left = left or [MAX_VISITS]
+        return any(strict_equal(needle, item, left) for item in haystack)
     if type(haystack) is str:
         return to_text(needle) in haystack
     return False

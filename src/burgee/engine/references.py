@@ -62,7 +62,7 @@ class _Expansion:
         if self._nodes > self._limits.expansion_nodes:
             message = f"the rule has more than {self._limits.expansion_nodes} nodes, references expanded"
             raise LimitExceededError(pointer, "expansion-too-large", message)
-        if len(names) > self._limits.json_depth or pointer.count("/") > 8 * self._limits.json_depth:
+        if len(names) > self._limits.json_depth or pointer.count("/") > 2 * self._limits.json_depth:
             raise LimitExceededError(pointer, "too-deep", "the rule is nested too deeply")
         name = reference_of(value)
         if name is not None:

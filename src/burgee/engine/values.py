@@ -147,12 +147,15 @@ def loose_equal(a: Any, b: Any) -> bool:
 _NUMERIC = frozenset({int, float, bool})
 
 
-def strict_equal(a: Any, b: Any) -> bool:
-    """`===`: the same JSON type and the same content; 1 and 1.0 are one number, true is none."""
+def strict_equal(a: Any, b: Any, left: list[int] | None = None) -> bool:
+    """`===`: the same JSON type and the same content; 1 and 1.0 are one number, true is none.
+
+    `left` holds how many values may still be visited, where several comparisons share that bound.
+    """
     if type(a) is bool or type(b) is bool:
         return a is b
     if type(a) is list or type(a) is dict:
-        return _same(a, b, [MAX_VISITS])
+        return _same(a, b, [MAX_VISITS] if left is None else left)
     return bool(a == b)
 
 
