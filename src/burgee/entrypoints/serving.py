@@ -58,6 +58,7 @@ def serve_node(
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, node.stopping.set)
+            loop.add_signal_handler(signal.SIGHUP, lambda: None)  # one process cannot replace itself
             await node.run(ready)
 
         with asyncio.Runner(loop_factory=new_event_loop) as runner:

@@ -105,6 +105,8 @@ class Supervisor:
         self._signals.append(number)
 
     def _start(self, number: int, *, greet: bool = False) -> bool:
+        if not self._free:
+            self._see_off(self._leaving[0])
         slot = self._free.pop(0)
         ready, said = os.pipe()
         spec = self._make(number, slot, said, greet)
@@ -121,6 +123,7 @@ class Supervisor:
         worker = Worker(process, number=number, slot=slot, ready=ready)
         if worker.wait_until_ready(START_SECONDS):
             self._workers[number] = worker
+            self._due.pop(number, None)
             return True
         process.kill()
         process.wait()
@@ -160,10 +163,19 @@ class Supervisor:
 
     def _restart_due(self) -> None:
         for number in [each for each, due in self._due.items() if due <= time.monotonic()]:
-            del self._due[number]
             if not self._start(number):
                 self._crashes[number] += 1
                 self._plan(number, "did not start")
+
+    def _see_off(self, worker: Worker) -> None:
+        """Wait for a worker that was told to go; its slot is needed."""
+        try:
+            worker.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            worker.process.kill()
+            worker.process.wait()
+        self._leaving.remove(worker)
+        self._retire(worker)
 
     def _retire(self, worker: Worker) -> None:
         self._counters.retire(worker.slot)

@@ -84,12 +84,12 @@ def parse(
 def flag_set_key(flag_set_id: str) -> str:
     """The key of the flag set that a `flagSetId` names.
 
-    flagd allows any text there. One that is no key (`sso/dev`) becomes one, with six digits of its SHA-256
-    so that two ids never meet; the id itself stays in the set's metadata, and selectors find it.
+    flagd allows any text there. One that is no key (`sso/dev`) becomes one, with 16 digits of its SHA-256 to
+    keep two ids apart; the id itself stays in the set's metadata, and selectors find it.
     """
     if KEY_PATTERN.fullmatch(flag_set_id):
         return flag_set_id
-    digest = hashlib.sha256(flag_set_id.encode()).hexdigest()[:6]
+    digest = hashlib.sha256(flag_set_id.encode()).hexdigest()[:16]
     return re.sub(r"[^A-Za-z0-9._-]", ".", flag_set_id)[:100] + f"-{digest}"
 
 
@@ -124,6 +124,7 @@ class _Reader:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._is_for_providers = False
+        self._ids: dict[str, str] = {}
         self.faults: list[Fault] = []
 
     def document(self, value: JsonValue, flag_set: str, source: str) -> tuple[FlagSetDocument, ...]:
@@ -158,13 +159,23 @@ class _Reader:
                 flag_set=FlagSet(
                     key=key,
                     source=source,
-                    metadata=metadata if key == home else metadata | {FLAG_SET_ID: key},
+                    metadata=self._set_metadata(metadata, key, is_home=key == home),
                     evaluators=evaluators,
                 ),
                 flags=tuple(members[name] for name in sorted(members)),
             )
             for key, members in sorted(sets.items())
         )
+
+    def _set_metadata(
+        self, metadata: dict[str, MetadataValue], key: str, *, is_home: bool
+    ) -> dict[str, MetadataValue]:
+        """Of a document's metadata what is true for one of its sets: each has an id of its own."""
+        flag_set_id = self._ids.get(key, key)
+        if is_home and flag_set_id == key:
+            return metadata
+        rest = {name: value for name, value in metadata.items() if name != FLAG_SET_ID}
+        return rest if key == DEFAULT_FLAG_SET else rest | {FLAG_SET_ID: flag_set_id}
 
     def _definitions(self, flags: JsonValue) -> Iterator[tuple[str, JsonValue, str]]:
         if isinstance(flags, dict):
@@ -278,7 +289,9 @@ class _Reader:
         if isinstance(key, str) and key == "":
             return DEFAULT_FLAG_SET
         if isinstance(key, str):
-            return flag_set_key(key)
+            found = flag_set_key(key)
+            self._ids[found] = key
+            return found
         self._fault(pointer, "wrong-type", "`flagSetId` is a text")
         return DEFAULT_FLAG_SET
 

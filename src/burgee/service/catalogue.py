@@ -72,6 +72,11 @@ class Catalogue:
             self._selections[selector] = selection
         return selection
 
+    def narrowed(self, flag_sets: Iterable[str]) -> "Catalogue":
+        """This catalogue with no other flag sets than those named."""
+        programs = [self.programs[key] for key in set(flag_sets) & self.programs.keys()]
+        return Catalogue(programs, generation=self.generation)
+
     def with_programs(self, newer: Iterable[Program]) -> "Catalogue":
         """This catalogue with `newer` in it. No set goes back: of two programs the higher revision stays."""
         programs = dict(self.programs)

@@ -166,7 +166,10 @@ def test_flag_metadata_goes_over_that_of_the_set() -> None:
     [
         (FlagSet(), {}),
         (FlagSet(key="shop"), {"flagSetId": "shop"}),
-        (FlagSet(key="sso.dev-88359c", metadata={"flagSetId": "sso/dev"}), {"flagSetId": "sso/dev"}),
+        (
+            FlagSet(key="sso.dev-88359c239a4ae317", metadata={"flagSetId": "sso/dev"}),
+            {"flagSetId": "sso/dev"},
+        ),
     ],
 )
 def test_metadata_names_the_set_unless_it_is_the_default(flag_set: FlagSet, expected: dict[str, Any]) -> None:

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from burgee.engine.program import CompiledFlag
 from burgee.errors import Fault, InvalidInputError, UnauthenticatedError
-from burgee.model.flag import DEFAULT_FLAG_SET, MetadataValue
+from burgee.model.flag import DEFAULT_FLAG_SET
 from burgee.service.access import Access, Permission
-from burgee.service.catalogue import Catalogue, Selector, parse_selector
+from burgee.service.catalogue import Catalogue, Selection, Selector, parse_selector
 
 KNOWN_SELECTORS = 1000
 
@@ -17,15 +16,6 @@ class Scope(NamedTuple):
 
     selector: str = ""
     flag_sets: tuple[str, ...] = ()
-
-
-class Seen(NamedTuple):
-    """The flags of a scope; the fields mean what they mean in a Selection."""
-
-    flags: dict[str, CompiledFlag]
-    ordered: tuple[CompiledFlag, ...]
-    reflection: dict[str, MetadataValue]
-    fingerprint: str
 
 
 class Audience:
@@ -54,23 +44,10 @@ class Audience:
             self._access.require(identity, Permission.EVALUATE, named)
         return Scope(text.decode("utf-8"), allowed)
 
-    def selection(self, catalogue: Catalogue, scope: Scope) -> Seen:
+    def selection(self, catalogue: Catalogue, scope: Scope) -> Selection:
         """The flags of `scope` in `catalogue`."""
-        found = catalogue.select(self._parsed(scope.selector.encode()))
-        if not scope.flag_sets:
-            return Seen(found.flags, found.ordered, found.reflection, found.fingerprint)
-        allowed = frozenset(scope.flag_sets)
-        ordered = tuple([flag for flag in found.ordered if flag.flag_set in allowed])
-        by_priority = sorted(
-            allowed & catalogue.programs.keys(),
-            key=lambda key: (catalogue.programs[key].snapshot.flag_set.priority, key),
-        )
-        within = {flag.flag_set for flag in ordered}
-        flags: dict[str, CompiledFlag] = {}
-        for key in by_priority:
-            if key in within:
-                flags |= catalogue.programs[key].flags
-        return Seen(flags, ordered, found.reflection, found.fingerprint)
+        visible = catalogue.narrowed(scope.flag_sets) if scope.flag_sets else catalogue
+        return visible.select(self._parsed(scope.selector.encode()))
 
     def _parsed(self, text: bytes) -> Selector | None:
         try:
