@@ -153,11 +153,6 @@ def load(
         'wrk.headers["Content-Type"] = "application/json"',
     ]
     lines += [f"wrk.headers[{_lua(name)}] = {_lua(value)}" for name, value in (headers or {}).items()]
-    lines += [
-        f"local wrong = 0; function response(status) if status ~= {expect} then wrong = wrong + 1 end end"
-        if False
-        else "",
-    ]
     script.write_text("\n".join(lines))
     before = cpu_seconds(running.pid)
     command = [

@@ -16,6 +16,7 @@ from burgee.model.limits import DEFAULT_LIMITS, MAX_SAFE_INTEGER, Limits
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
+_LONG_BYTES = 4096
 _PLACE = re.compile(r"\(byte (\d+)\)")
 
 
@@ -30,8 +31,10 @@ def decode(data: bytes, *, max_bytes: int | None = None, limits: Limits = DEFAUL
         value = _decode(data)
     except (ValueError, RecursionError) as error:
         raise _explained(data, error, limits) from None
-    is_small = data.count(b"{") + data.count(b"[") <= limits.json_depth
-    keys = _keys(value) if is_small else _keys_by_level(value, limits)
+    if len(data) < _LONG_BYTES:
+        keys = _keys([value], limits.json_depth + 1, value, limits)
+    else:
+        keys = _keys_by_level(value, limits)
     # Each key has a colon, and a text may have more of them: as many keys as colons leave no duplicate.
     if keys != data.count(b":"):
         _refuse_duplicates(data)
@@ -43,30 +46,29 @@ def encode(value: Any) -> bytes:
     return _encode(value)
 
 
-def _keys(value: Any) -> int:
-    """How many keys the objects of a value have; refuses integers that would lose digits on the way."""
-    kind = type(value)
-    if kind is dict:
-        count = len(value)
-        for item in value.values():
-            if type(item) is dict or type(item) is list:
-                count += _keys(item)
-            elif type(item) is int and not -MAX_SAFE_INTEGER <= item <= MAX_SAFE_INTEGER:
-                _refuse_inexact(item)
-        return count
-    if kind is list:
-        count = 0
-        for item in value:
-            if type(item) is dict or type(item) is list or type(item) is int:
-                count += _keys(item)
-        return count
-    if kind is int and not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
-        _refuse_inexact(value)
-    return 0
+def _keys(items: Any, room: int, whole: Any, limits: Limits) -> int:
+    """How many keys the objects among `items` and in them have.
+
+    Refuses what is nested `room` levels deep, and integers that would lose digits on the way.
+    """
+    if not room:
+        check_depth(whole, limits)
+    count = 0
+    for item in items:
+        kind = type(item)
+        if kind is str:
+            continue
+        if kind is dict:
+            count += len(item) + _keys(item.values(), room - 1, whole, limits)
+        elif kind is list:
+            count += _keys(item, room - 1, whole, limits)
+        elif kind is int and not -MAX_SAFE_INTEGER <= item <= MAX_SAFE_INTEGER:
+            _refuse_inexact(item)
+    return count
 
 
 def _keys_by_level(value: Any, limits: Limits) -> int:
-    """As `_keys`, for documents that are long or may be deep; refuses those that are too deep."""
+    """As `_keys`, for long documents."""
     count = depth = 0
     level: list[Any] = [[value]]
     while level:

@@ -49,7 +49,8 @@ class StandIn:
 def _stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     StandIn.made, StandIn.number, StandIn.meanwhile = [], signal.SIGTERM, lambda services: None
     monkeypatch.setattr(serving, "Node", StandIn)
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    signal.signal(signal.SIGHUP, lambda *_: pytest.fail("it would end"))
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -70,6 +71,18 @@ def serve(settings: Settings | None = None, **options: Any) -> NodeOptions:
 def test_a_signal_ends_it_in_order(number: int) -> None:
     StandIn.number = number
     serve()
+
+
+def test_a_signal_for_a_supervisor_does_not_end_it() -> None:
+    ready: list[bool] = []
+
+    def hang_up(_: Services) -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        ready.append(True)
+
+    StandIn.meanwhile = hang_up
+    serve()
+    assert ready == [True]
 
 
 @pytest.mark.parametrize(

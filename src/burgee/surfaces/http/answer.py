@@ -1,6 +1,7 @@
 """An HTTP answer before any framework: what the inline path writes and what the ASGI path sends."""
 
 import zlib
+from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ def json_answer(status: int, body: bytes, *headers: tuple[bytes, bytes]) -> Answ
     return Answer(status, (JSON_TYPE, NOSNIFF, *headers), body)
 
 
+@lru_cache(maxsize=256)
 def accepts_gzip(accept_encoding: bytes) -> bool:
     """Whether a client's Accept-Encoding takes gzip (RFC 9110 section 12.5.3)."""
     weights: dict[bytes, bool] = {}

@@ -13,12 +13,13 @@ import msgspec
 from burgee import __version__
 from burgee.errors import ForbiddenError, InvalidInputError, MalformedError, UnauthenticatedError
 from burgee.formats.strict_json import decode, encode
+from burgee.model.flag import MetadataValue
 from burgee.model.json import JsonObject
 from burgee.model.limits import DEFAULT_LIMITS, Limits
 from burgee.model.resolution import ErrorCode, Reason, Resolution
 from burgee.service.access import Access
 from burgee.service.catalogue import Catalogue, LiveCatalogue
-from burgee.surfaces.http.answer import Answer, compressed, json_answer, matches_etag
+from burgee.surfaces.http.answer import JSON_TYPE, NOSNIFF, Answer, compressed, json_answer, matches_etag
 from burgee.surfaces.http.audience import Audience, Scope
 from burgee.surfaces.http.metrics import Counters
 from burgee.surfaces.http.ofrep_answers import OUTCOME, Ready, SelectionAnswers, failure
@@ -39,10 +40,13 @@ _canonical = msgspec.json.Encoder(order="sorted")
 
 
 class _Selected(NamedTuple):
-    scope: Scope
+    """One selection: `ending` is how its bulk answers end, `etag` the hash of all but the context."""
+
     answers: SelectionAnswers
     fingerprint: str
     uses_clock: bool
+    ending: bytes
+    etag: "blake2b"
 
 
 class Ofrep:
@@ -130,16 +134,17 @@ class Ofrep:
         known = headers.get(b"if-none-match", b"")
         if wanted and wanted != selected.fingerprint:
             known = b""  # the client has heard of definitions that are not these: no 304 for it
-        etag = b"" if selected.uses_clock else self._etag(scope, selected, _canonical.encode(context))
+        etag = b"" if selected.uses_clock else _etag(selected, _canonical.encode(context))
         if known and etag and matches_etag(known, etag):
             return Answer(304, ((b"etag", etag),))
-        answer = self._evaluated(scope, selected.answers, context)
-        if answer.status != 200:
-            return answer
-        etag = etag or self._etag(scope, selected, answer.body)
+        body = b'{"flags":[%b%b' % (b",".join(selected.answers.bulk(context)), selected.ending)
+        if len(body) > BULK_BYTES:
+            words = f"the answer would be longer than {BULK_BYTES} bytes; narrow it with Flagd-Selector"
+            return json_answer(400, encode(failure(None, ErrorCode.GENERAL, details=words)))
+        etag = etag or _etag(selected, body)
         if known and matches_etag(known, etag):
             return Answer(304, ((b"etag", etag),))
-        answer = answer._replace(headers=(*answer.headers, (b"etag", etag)))
+        answer = Answer(200, (JSON_TYPE, NOSNIFF, (b"etag", etag)), body)
         return compressed(answer, headers.get(b"accept-encoding", b""))
 
     def mark(self, scope: Scope) -> tuple[int, str]:
@@ -148,13 +153,9 @@ class Ofrep:
         total = sum([program.snapshot.flag_set.revision for program in catalogue.programs.values()])
         return total, self.audience.selection(catalogue, scope).fingerprint
 
-    def _evaluated(self, scope: Scope, answers: SelectionAnswers, context: JsonObject) -> Answer:
-        parts = answers.bulk(context)
-        if sum(map(len, parts)) > BULK_BYTES:
-            words = f"the answer would be longer than {BULK_BYTES} bytes; narrow it with Flagd-Selector"
-            return json_answer(400, encode(failure(None, ErrorCode.GENERAL, details=words)))
-        tail: JsonObject = {"metadata": {**answers.reflection}, "eventStreams": [self._event_stream(scope)]}
-        return json_answer(200, b'{"flags":[' + b",".join(parts) + b"]," + encode(tail)[1:])
+    def _ending(self, scope: Scope, reflection: dict[str, MetadataValue]) -> bytes:
+        tail: JsonObject = {"metadata": {**reflection}, "eventStreams": [self._event_stream(scope)]}
+        return b"]," + encode(tail)[1:]
 
     def _event_stream(self, scope: Scope) -> JsonObject:
         path = STREAM_PATH + (f"/{quote(scope.selector, safe='=')}" if scope.selector else "")
@@ -163,12 +164,10 @@ class Ofrep:
             endpoint["origin"] = self._public_url
         return {"type": "sse", "inactivityDelaySec": INACTIVITY_SECONDS, "endpoint": endpoint}
 
-    def _etag(self, scope: Scope, selected: _Selected, rest: bytes) -> bytes:
-        """A strong tag of the definitions, who asks and `rest`: the context, or the whole body."""
-        digest = blake2b(digest_size=16)
-        digest.update(f"{self._salt}\0{selected.fingerprint}\0{scope.selector}\0".encode())
-        digest.update("\0".join(scope.flag_sets).encode() + b"\0" + rest)
-        return f'"{digest.hexdigest()}"'.encode()
+    def _identity(self, scope: Scope, fingerprint: str) -> "blake2b":
+        """The hash of the definitions and of who asks."""
+        parts = [self._salt, fingerprint, scope.selector, *scope.flag_sets, ""]
+        return blake2b("\0".join(parts).encode(), digest_size=16)
 
     # -- what both share
 
@@ -196,7 +195,6 @@ class Ofrep:
             former = self._former.get(scope)
             selection = self.audience.selection(self._catalogue, scope)
             selected = _Selected(
-                scope,
                 SelectionAnswers(
                     selection.flags,
                     selection.ordered,
@@ -205,6 +203,8 @@ class Ofrep:
                 ),
                 selection.fingerprint,
                 any(flag.uses_clock for flag in selection.ordered),
+                self._ending(scope, selection.reflection),
+                self._identity(scope, selection.fingerprint),
             )
             if len(self._selected) >= KNOWN_SELECTIONS:
                 self._selected.clear()
@@ -230,6 +230,13 @@ class Ofrep:
         words = str(error) if not selector else f"invalid selector: {fault.message if fault else ''}"
         self.counters.evaluated(OUTCOME[Reason.ERROR])
         return json_answer(400, encode(failure(key, code, details=words)))
+
+
+def _etag(selected: _Selected, rest: bytes) -> bytes:
+    """A strong tag of the selection and `rest`: the context, or the whole body."""
+    digest = selected.etag.copy()
+    digest.update(rest)
+    return b'"%b"' % digest.hexdigest().encode()
 
 
 def _not_found(key: str) -> Resolution:

@@ -142,17 +142,8 @@ def test_a_body_arrives_as_it_was_sent(
     assert writer.heard[0].body == b"".join(chunks)
 
 
-TARGETS = [
-    "/a%2Fb",
-    "/a%2e%2e/b",
-    "//a//b",
-    "/a;b=c,d",
-    "/a%c3%a9%zz%",
-    "/a?b=c%20d+e&&g",
-    "/a?b=?/../c",
-    "/a/../b",
-    "/a/./b",
-]
+TARGETS = ["/a%2Fb", "/a%2e%2e/b", "//a//b", "/a;b=c,d", "/a%c3%a9%zz%", "/a?b=c%20d+e&&g", "/a?b=?/../c"]
+TARGETS += ["/a/../b", "/a/./b"]
 
 
 @pytest.mark.parametrize("target", TARGETS)
