@@ -15,6 +15,7 @@ from shapes import BY_HAND, SHAPES, Shape, contexts
 
 PEERS = ["flagd_core", "launchdarkly", "growthbook_sdk", "flagsmith", "unleash", "eppo"]
 SUBJECTS = 64
+EMPTY_LOOP, EMPTY_CALL = "a loop around nothing", "a call of nothing"
 TIMES_FASTER = 15
 TIMES_BY_HAND = 2
 
@@ -111,8 +112,10 @@ def _keyed(
 def _interleaved(runners: dict[str, tuple[Runner, int]], rounds: int) -> dict[str, float]:
     """Nanoseconds for one evaluation of each contender; every round runs all of them, in another order.
 
-    What a bare loop costs is taken off everybody alike.
+    What it takes to reach a contender is taken off: the loop, and for a peer the call of the function that
+    holds its arguments.
     """
+    runners = {**runners, EMPTY_CALL: _calls([lambda: None] * SUBJECTS), EMPTY_LOOP: _loop()}
     samples: dict[str, list[float]] = {name: [] for name in runners}
     chance = random.Random(1)
     names = list(runners)
@@ -132,7 +135,22 @@ def _interleaved(runners: dict[str, tuple[Runner, int]], rounds: int) -> dict[st
                 samples[name].append((perf_counter_ns() - began) / (count * repeats))
     finally:
         gc.enable()
-    return {name: statistics.median(values) for name, values in samples.items()}
+    medians = {name: statistics.median(values) for name, values in samples.items()}
+    empty_loop, empty_call = medians.pop(EMPTY_LOOP), medians.pop(EMPTY_CALL)
+    return {
+        name: median - (empty_call if runners[name][1] == SUBJECTS else empty_loop)
+        for name, median in medians.items()
+    }
+
+
+def _loop() -> tuple[Runner, int]:
+    many = range(SUBJECTS * 8)
+
+    def nothing() -> None:
+        for _ in many:
+            pass
+
+    return nothing, len(many)
 
 
 def _budgets(shape: Shape, medians: dict[str, float], languages: dict[str, str]) -> list[Budget]:

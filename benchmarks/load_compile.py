@@ -43,7 +43,7 @@ print(time.process_time() - began)
 
 
 def document() -> str:
-    """About 2.7 MB: the seven shapes in turn, with attributes of their own."""
+    """About 2.7 MB: the five shapes of up to five clauses in turn, with a constant of their own each."""
     chance = random.Random(4)
     flags = {}
     for number in range(FLAGS):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from burgee.engine.codegen import RUNTIME
+from burgee.engine.runtime import RUNTIME
 from burgee.engine.grammar import OPERATORS
 from burgee.engine.program import CompiledFlag, compile_program
 from burgee.model.flag import Flag
