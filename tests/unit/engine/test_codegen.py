@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from burgee.engine.runtime import RUNTIME
 from burgee.engine.grammar import OPERATORS
 from burgee.engine.program import CompiledFlag, compile_program
+from burgee.engine.runtime import RUNTIME
 from burgee.model.flag import Flag
 from burgee.model.flag_set import FlagSet, FractionalGeneration
 from burgee.model.json import JsonObject
@@ -175,7 +175,7 @@ def test_compiled_code_reaches_no_builtin_and_no_import(generation: FractionalGe
         evaluate = flag.evaluate
         assert isinstance(evaluate, FunctionType)
         assert evaluate.__globals__ is RUNTIME
-        assert evaluate.__builtins__ == {}  # type: ignore[attr-defined]
+        assert evaluate.__builtins__ == {}
         for inner in codes(evaluate.__code__):
             assert set(inner.co_names) <= (RUNTIME.keys() - {"__builtins__"}) | METHODS
             texts.update(constant for constant in inner.co_consts if isinstance(constant, str))

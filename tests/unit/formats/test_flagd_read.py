@@ -43,7 +43,11 @@ def of_set(flag_set_id: Any) -> dict[str, Any]:
         ({"a": of_set("")}, {}, {"default": ["a"]}),
         ({"a": of_set(""), "b": FLAG}, {"metadata": {"flagSetId": "y"}}, {"default": ["a"], "y": ["b"]}),
         ({"a": FLAG}, {"metadata": {"flagSetId": ""}}, {"default": ["a"]}),
-        ({"a": of_set("x/y"), "b": of_set("x:y")}, {}, {"x.y-1274e286686b54fe": ["b"], "x.y-bd3c9047d6816c31": ["a"]}),
+        (
+            {"a": of_set("x/y"), "b": of_set("x:y")},
+            {},
+            {"x.y-1274e286686b54fe": ["b"], "x.y-bd3c9047d6816c31": ["a"]},
+        ),
         ([FLAG | {"key": "a"}, of_set("z") | {"key": "a"}], {}, {"home": ["a"], "z": ["a"]}),
     ],
 )
