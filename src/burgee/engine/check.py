@@ -7,7 +7,7 @@ import msgspec
 
 from burgee.engine.grammar import rule_faults
 from burgee.engine.outcomes import outcomes
-from burgee.engine.references import escaped, expand, measure
+from burgee.engine.references import escaped, expand, is_small, measure
 from burgee.errors import Fault, InvalidInputError
 from burgee.model.flag import KEY_PATTERN, Flag
 from burgee.model.flag_set import FlagSet
@@ -31,14 +31,14 @@ def check_targeting(
         return (Fault(pointer, "wrong-type", "`targeting` is an object"),)
     if not rule:
         return ()
-    size = measure(rule)
-    if size.depth > limits.json_depth:
+    size = None if is_small(rule, limits) else measure(rule)
+    if size is not None and size.depth > limits.json_depth:
         return (Fault(pointer, "too-deep", f"the rule is nested deeper than {limits.json_depth} levels"),)
-    if size.nodes > limits.rule_nodes:
+    if size is not None and size.nodes > limits.rule_nodes:
         return (Fault(pointer, "too-many-nodes", f"the rule has more than {limits.rule_nodes} nodes"),)
     faults: list[Fault] = []
     rule_faults(rule, pointer, faults.append)
-    if size.has_reference:
+    if size is not None and size.has_reference:
         faults += _reference_faults(rule, evaluators, pointer, limits)
     if variants is not None:
         for outcome in outcomes(rule, pointer):

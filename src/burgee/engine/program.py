@@ -7,7 +7,7 @@ import msgspec
 
 from burgee.engine.codegen import build
 from burgee.engine.loops import TargetingError
-from burgee.engine.references import expand, measure
+from burgee.engine.references import expand, is_small, measure
 from burgee.engine.statements import Lowering
 from burgee.engine.values import number_text
 from burgee.errors import InvalidInputError
@@ -248,12 +248,13 @@ class _Compiler:
             return CompiledFlag(flag, answers, _always(answers.error(ErrorCode.PARSE_ERROR, message)))
 
     def _with_rule(self, flag: Flag, answers: _Answers) -> CompiledFlag:
-        size = measure(flag.targeting)
-        if size.nodes > self._limits.rule_nodes or size.depth > self._limits.json_depth:
-            raise ValueError("the rule is too large")
         rule: Any = flag.targeting
-        if size.has_reference:
-            rule = expand(rule, self._flag_set.evaluators, self._limits)
+        if not is_small(rule, self._limits):
+            size = measure(rule)
+            if size.nodes > self._limits.rule_nodes or size.depth > self._limits.json_depth:
+                raise ValueError("the rule is too large")
+            if size.has_reference:
+                rule = expand(rule, self._flag_set.evaluators, self._limits)
         lowering = Lowering(flag.key, self._generation, answers.conclude)
         shape = lowering.outcome(rule)
         fixed = (

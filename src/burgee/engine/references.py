@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
 from burgee.errors import Fault, InvalidInputError, LimitExceededError
 from burgee.model.json import JsonObject
 from burgee.model.limits import DEFAULT_LIMITS, Limits
+
+_encode = msgspec.json.Encoder().encode
 
 
 def expand(rule: JsonObject, evaluators: Mapping[str, JsonObject], limits: Limits = DEFAULT_LIMITS) -> Any:
@@ -30,6 +34,17 @@ class Measure(NamedTuple):
     nodes: int
     depth: int
     has_reference: bool
+
+
+def is_small(rule: Any, limits: Limits) -> bool:
+    """Whether a glance is enough to see that a rule is within bounds and holds no `$ref`."""
+    try:
+        text = _encode(rule)
+    except RecursionError:
+        return False
+    containers = text.count(b"{") + text.count(b"[")
+    nodes = 1 + containers + text.count(b",")  # at most: texts may hold such signs too
+    return containers <= limits.json_depth and nodes <= limits.rule_nodes and b'"$ref"' not in text
 
 
 def measure(rule: Any) -> Measure:

@@ -1,7 +1,7 @@
 """The statements of a rule: what ends an evaluation, down to prebuilt resolutions where that is possible."""
 
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeAlias
 
 from burgee.engine import fractional
 from burgee.engine.lowering import TEST_OPERATORS, Expressions, Shape, operation
@@ -32,11 +32,12 @@ class Lowering(Expressions):
 
     def _choices(self, arguments: list[Any]) -> Shape:
         pairs = [(arguments[i], arguments[i + 1]) for i in range(0, len(arguments) - 1, 2)]
+        keyed = [_keys(condition) for condition, _ in pairs] if len(pairs) >= _TABLE_FROM else []
         last = self.outcome(arguments[-1]) if len(arguments) % 2 else self._resolved(None)
         steps: list[Shape] = []
         place = 0
         while place < len(pairs):
-            run = self._table(pairs[place:])
+            run = self._table(pairs, keyed, place) if len(pairs) - place >= _TABLE_FROM else None
             if run is not None:
                 shape, taken = run
                 steps.append(shape)
@@ -53,17 +54,22 @@ class Lowering(Expressions):
             steps.append(("when", test, self.outcome(then)))
         return ("steps", tuple(steps), last) if steps else last
 
-    def _table(self, pairs: list[tuple[Any, Any]]) -> tuple[Shape, int] | None:
+    def _table(
+        self, pairs: list[tuple[Any, Any]], keyed: list["_Keys | None"], start: int
+    ) -> tuple[Shape, int] | None:
         """A run of tests of one attribute against texts, as one dictionary from text to resolution."""
+        first = keyed[start]
+        if first is None or (following := keyed[start + 1]) is None or following[0] != first[0]:
+            return None
         subject: Any = None
         table: dict[str, Any] = {}
         loose: list[tuple[str, Any]] = []
         taken = 0
-        for condition, then in pairs:
-            keyed = _keys(condition)
-            if keyed is None or (taken and keyed[0] != subject) or _is_rule(then):
+        for place in range(start, len(pairs)):
+            test, then = keyed[place], pairs[place][1]
+            if test is None or test[0] != first[0] or _is_rule(then):
                 break
-            subject, texts, is_loose = keyed
+            subject, texts, is_loose = test
             resolution = self._conclude(then)
             for text in texts:
                 table.setdefault(text, resolution)
@@ -115,7 +121,10 @@ def _flattened(arguments: list[Any]) -> list[Any]:
     return flat
 
 
-def _keys(condition: Any) -> tuple[str, list[str], bool] | None:
+_Keys: TypeAlias = tuple[str, list[str], bool]
+
+
+def _keys(condition: Any) -> _Keys | None:
     """Path, texts and whether the test is a loose one, where `condition` compares an attribute with texts."""
     operator, arguments = operation(condition)
     if operator not in ("==", "===", "in") or len(arguments) != 2:

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from burgee.engine.program import compile_program
-from burgee.engine.references import escaped, expand, measure, reference_of
+from burgee.engine.references import escaped, expand, is_small, measure, reference_of
 from burgee.errors import InvalidInputError, LimitExceededError
 from burgee.model.flag import Flag
 from burgee.model.flag_set import FlagSet
@@ -235,3 +236,45 @@ def test_a_rule_without_references_stays_as_it_is(rule: Any) -> None:
     assert expand({"": ref("e")}, {"e": rule}) == {"": rule}
     limits = Limits(expansion_nodes=measure(rule).nodes)
     assert expand(rule, {}, limits) == rule
+
+
+rules = st.recursive(
+    st.none() | st.integers(-9, 9) | st.text('a,[{"$ref', max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text("a,{$", max_size=3), inner, max_size=3)
+    ),
+)
+
+
+@given(rules, st.integers(1, 8), st.integers(1, 12))
+def test_what_looks_small_is_small(rule: Any, depth: int, nodes: int) -> None:
+    limits = msgspec.structs.replace(DEFAULT_LIMITS, json_depth=depth, rule_nodes=nodes)
+    size = measure(rule)
+    if is_small(rule, limits):
+        assert size.depth <= depth
+        assert size.nodes <= nodes
+        assert not size.has_reference
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ([[]], True),
+        ([[[]]], False),
+        ([1, 2, 3], True),
+        ([1, 2, 3, 4], False),
+        ({"$ref": 1}, False),
+        ({"a": "$ref"}, False),
+        ({"a": "$refs"}, True),
+    ],
+)
+def test_a_glance_is_exact_where_texts_hold_no_signs(rule: Any, expected: bool) -> None:
+    limits = msgspec.structs.replace(DEFAULT_LIMITS, json_depth=2, rule_nodes=4)
+    assert is_small(rule, limits) is expected
+
+
+def test_nesting_of_any_depth_is_not_small() -> None:
+    rule: Any = []
+    for _ in range(100_000):
+        rule = [rule]
+    assert not is_small(rule, DEFAULT_LIMITS)

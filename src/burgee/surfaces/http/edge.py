@@ -69,7 +69,7 @@ class Edge:
         self.draining = False
         self.now = 0.0
         self.date = b""
-        self.ok = b""
+        self.ok = self.not_modified = b""
         self.requests: dict[bytes, UsualRequest] = {}
         self.recognised = 0
         self.learns_from = 0.0
@@ -95,6 +95,7 @@ class Edge:
         self.now = now
         self.date = b"date: " + formatdate(wall, usegmt=True).encode() + b"\r\n"
         self.ok = STATUS_LINES[200] + self.date
+        self.not_modified = STATUS_LINES[304] + self.date
 
     def on_the_wire(self, answer: Answer, *, close: bool) -> bytes:
         """The whole answer as bytes."""

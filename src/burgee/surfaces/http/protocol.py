@@ -314,6 +314,11 @@ class BurgeeProtocol(HttpToolsProtocol):
                 return
             route, answer = EVALUATE, edge.ofrep.single(key, request.headers, body)
         elif request.is_found:
+            same = None if close or request.query else edge.ofrep.unchanged(request.headers, body)
+            if same is not None:
+                self.transport.write(edge.not_modified + same)
+                edge.counters.answered(BULK, 304, perf_counter_ns() - started)
+                return
             route, answer = BULK, edge.ofrep.bulk(request.query, request.headers, body)
         else:
             route, answer = BULK, json_answer(404, NOTHING)

@@ -310,6 +310,24 @@ def test_a_304_evaluates_nothing(client: httpx.Client, server: Listening) -> Non
     assert client.post(ONE, json={"context": {}}, headers={"If-None-Match": etag}).status_code == 304
 
 
+def test_a_304_that_is_known_by_heart_is_the_one_that_was_worked_out(
+    client: httpx.Client, services: Services
+) -> None:
+    body = {"context": {"a": 1}}
+    etag = client.post(ONE, json=body).headers["etag"]
+    worked_out = client.post(ONE, json=body, headers={"If-None-Match": f"W/{etag}"})
+    for tag in (etag, etag[:-1] + '-gzip"', etag):
+        known = client.post(ONE, json=body, headers={"If-None-Match": tag})
+        assert (known.status_code, known.content) == (304, b"")
+        assert known.headers == worked_out.headers
+    for selector in ("flagSetId=", "flagSetId=none"):
+        other = {"If-None-Match": etag, "Flagd-Selector": selector}
+        assert client.post(ONE, json=body, headers=other).status_code == 200
+    assert client.post(ONE, json=body, headers={"If-None-Match": '"other"'}).status_code == 200
+    services.publisher.patch_flag("default", "text", {"description": "new"}, author=AUTHOR)
+    assert client.post(ONE, json=body, headers={"If-None-Match": etag}).status_code == 200
+
+
 def test_a_client_that_heard_of_another_revision_gets_no_304(client: httpx.Client, server: Listening) -> None:
     etag = client.post(ONE, json={}).headers["etag"]
     ofrep = server.listener.edge.ofrep
