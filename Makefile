@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
+# Second starts are quick by the bytecode of the first, also where the environment says to leave none.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup serve test check bench conformance clean lock
 
 help: ## List the targets
