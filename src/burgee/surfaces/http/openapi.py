@@ -63,6 +63,7 @@ def _types(operations: Sequence[Operation]) -> list[Any]:
     for operation in operations:
         schemas += [reply.schema for reply in operation.replies]
         schemas += [operation.payload.schema] if operation.payload else []
+        schemas += [operation.error_form.schema] if operation.error_form else []
     return list(dict.fromkeys(each for each in schemas if isinstance(each, type)))
 
 
@@ -70,6 +71,10 @@ def _operation(operation: Operation, known: dict[Any, dict[str, Any]]) -> dict[s
     responses = {str(reply.status): _reply(reply, known) for reply in operation.replies}
     for status in operation.all_problems():
         responses[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
+        if operation.error_form is not None:
+            said = _problem_responses()[f"Problem{status}"]["description"]
+            error = Reply(status=status, description=said, schema=operation.error_form.schema)
+            responses[str(status)] = _reply(error, known)
     document: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,

@@ -60,6 +60,14 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[str, ...] = ()
 
 
+class ErrorForm(msgspec.Struct, frozen=True, kw_only=True):
+    """How a dialect answers errors where the other routes answer problem documents."""
+
+    schema: type
+    answer: Callable[[Exception, str], Answer]
+    """The answer for an error and a request id."""
+
+
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """A method on a path. `permission` None means, explicitly, that anybody may call it.
 
@@ -80,6 +88,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     replies: tuple[Reply, ...]
     problems: tuple[int, ...] = ()
     reach: Reach = Reach.NAMED
+    error_form: ErrorForm | None = None
 
     @property
     def is_unsafe(self) -> bool:

@@ -14,7 +14,7 @@ from burgee.service.access import Identity
 from burgee.service.services import Services
 from burgee.surfaces.http.authentication import identify, require_json, require_same_origin
 from burgee.surfaces.http.bodies import CEILING, read_body
-from burgee.surfaces.http.exchange import Answer, Call, ParameterValue
+from burgee.surfaces.http.exchange import ERROR_FORM, Answer, Call, ParameterValue
 from burgee.surfaces.http.operation import JSON, Operation, Payload, Reach
 from burgee.surfaces.http.parameters import read_parameters
 from burgee.surfaces.http.preconditions import IF_NONE_MATCH, unless_unchanged, with_etag
@@ -39,6 +39,7 @@ class Resource:
     ) -> None:
         self._operations = {operation.method: operation for operation in operations}
         self._allowed = tuple(sorted({*self._operations, *(["HEAD"] if "GET" in self._operations else [])}))
+        self._error_form = operations[0].error_form
         self._services = services
         self._pools = pools
         self._public_origin = public_origin
@@ -46,6 +47,7 @@ class Resource:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or raise an error of `burgee.errors` before anything was sent."""
         method = scope["method"]
+        scope[ERROR_FORM] = self._error_form
         operation = self._operations.get("GET" if method == "HEAD" else method)
         if operation is None:
             raise MethodNotAllowedError(self._allowed)
