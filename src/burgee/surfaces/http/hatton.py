@@ -10,14 +10,16 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
+from starlette.datastructures import Headers
 
 from burgee.errors import AlreadyExistsError, ConflictError, Fault, InvalidInputError, NotFoundError
 from burgee.model.flag import DEFAULT_FLAG_SET, Flag, FlagStatus
 from burgee.model.json import JsonObject
 from burgee.service.access import Permission
 from burgee.service.drafts import FlagDraft
+from burgee.service.services import Services
 from burgee.surfaces.http.exchange import Answer, Call, json_answer
-from burgee.surfaces.http.operation import JSON, ErrorForm, Handler, Operation, Payload, Reach, Reply
+from burgee.surfaces.http.operation import JSON, Dialect, Handler, Operation, Payload, Reach, Reply
 from burgee.surfaces.http.parameters import Parameter, Place
 from burgee.surfaces.http.payloads import convert_struct, decode_object
 from burgee.surfaces.http.problems import problem_answer
@@ -212,15 +214,18 @@ def _iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _error(error: Exception, request_id: str) -> Answer:
+def error_answer(error: Exception, _: Services, __: Headers) -> Answer:
     """Errors that are not the dialect's own: status and headers as everywhere, as body a message."""
-    problem = problem_answer(error, request_id=request_id)
+    problem = problem_answer(error, request_id="")
     said = msgspec.json.decode(problem.body)
     message = "; ".join(fault["detail"] for fault in said.get("errors", ())) or said["detail"]
     answer = json_answer(HattonError(message=message), status=problem.status)
     others = tuple(header for header in problem.headers if header[0] != "content-type")
     return msgspec.structs.replace(answer, headers=(*answer.headers, *others))
 
+
+HATTON = Dialect(error_answer=error_answer, error_schema=HattonError)
+"""The dialect of every operation of this surface."""
 
 _PATH = "/feature-flag/{flagName}"
 _FLAG_NAME = Parameter(
@@ -252,7 +257,7 @@ def _operation(name: str, method: str, path: str, handler: Handler, summary: str
         replies=(Reply(status=200, description=done, schema=HattonFlag),),
         problems=(*((404,) if path == _PATH else ()), 409, *((507,) if writes else ())),
         reach=Reach.DEFAULT,
-        error_form=ErrorForm(schema=HattonError, answer=_error),
+        dialect=HATTON,
     )
 
 

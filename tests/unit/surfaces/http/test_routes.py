@@ -144,11 +144,13 @@ def test_no_parameter_can_break_an_operation(operation: Operation, admin: TestCl
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_an_unknown_or_repeated_parameter_is_named(operation: Operation, admin: TestClient) -> None:
+    if operation.dialect is not None:
+        pytest.skip("the source passed unknown parameters over")
     path = operation.path.replace("{flagSet}", "default").replace("{key}", "banner")
     headers = {"content-type": operation.payload.media_types[0]} if operation.payload else {}
     response = admin.request(operation.method, f"{path}?nonsense=1", content=b"{}", headers=headers)
     assert response.status_code == 400
-    assert "nonsense" in response.text
+    assert "nonsense" in response.json()["detail"]
 
 
 @pytest.mark.parametrize("path", sorted({operation.path for operation in OPERATIONS}))
