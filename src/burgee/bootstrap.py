@@ -1,5 +1,6 @@
 """Wiring: the only file that names adapters, and it closes what it opens."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,19 +9,24 @@ from pathlib import Path
 from burgee.adapters.data_folder import DataFolder, open_data_folder
 from burgee.adapters.local_key import load_or_make_signing_key, load_signing_key, new_signing_key
 from burgee.adapters.memory import MemoryFlagStore, MemorySignInCodes
+from burgee.adapters.parameters import EnvironmentParameters, FileParameters
 from burgee.adapters.snapshot_file import JsonSnapshotFile
+from burgee.adapters.sqlite.access_times import access_times_beside
 from burgee.adapters.sqlite.open import open_sqlite_store
 from burgee.adapters.sqlite.sign_in_codes import sign_in_codes_beside
 from burgee.adapters.tokens import RsaTokenSigner, RsaTokenVerifier
 from burgee.errors import ConfigurationError
-from burgee.ports import Clock, FlagStore, SignInCodes, SnapshotFile
+from burgee.ports import Clock, FlagStore, ParameterSource, SignInCodes, SnapshotFile
 from burgee.service.access import Access
 from burgee.service.audit_log import AuditLog
 from burgee.service.browse import Browser
 from burgee.service.catalogue import Catalogue, LiveCatalogue
 from burgee.service.commit import Committer
 from burgee.service.compiler import SetCompiler
+from burgee.service.flag_names import FlagNames
 from burgee.service.inspection import Inspector
+from burgee.service.last_access import LastAccess
+from burgee.service.parameters import Parameters
 from burgee.service.publish import Publisher
 from burgee.service.refresh import Refresher
 from burgee.service.services import Services
@@ -58,6 +64,9 @@ def open_application(
             keeper.start()
         inspector = Inspector(compiler)
         committer = Committer(store, live, compiler, catch_up=refresher.catch_up)
+        last_access = LastAccess(access_times_beside(store), clock=clock)
+        stack.callback(last_access.close)
+        last_access.start()
         yield Services(
             publisher=Publisher(store, committer, inspector, limits=settings.limits, clock=clock),
             browser=Browser(store),
@@ -68,6 +77,10 @@ def open_application(
             inspector=inspector,
             limits=settings.limits,
             clock=clock,
+            flag_names=FlagNames(store, live, look=refresher.poll),
+            parameters=Parameters(_parameter_sources(settings), clock=clock),
+            last_access=last_access,
+            hatton_strict_compat=settings.hatton_strict_compat,
         )
 
 
@@ -79,6 +92,14 @@ def _open_store(
     snapshot_file = JsonSnapshotFile(folder.snapshot)
     store = open_sqlite_store(folder.database, clock=clock, snapshot_file=snapshot_file)
     return store, sign_in_codes_beside(store), snapshot_file
+
+
+def _parameter_sources(settings: Settings) -> list[ParameterSource]:
+    """The file before the environment: it is the one that can be changed while the server runs."""
+    sources: list[ParameterSource] = (
+        [FileParameters(settings.parameters_file)] if settings.parameters_file else []
+    )
+    return [*sources, EnvironmentParameters(os.environ)]
 
 
 def _tokens(

@@ -165,12 +165,15 @@ class FlagPublishing(Publishing):
         author: Author,
         remember: Remember | None,
         origin: Flag | None = None,
+        new_id: str = "",
     ) -> Published:
         before = there if isinstance(there, Flag) else None
         if before is not None and same_content(draft, draft_of_flag(before)):
             return Published(flag_set=base.flag_set, flag=before, before=before, changed=False)
         after_set = self._next_set(base, author)
-        flag = next_flag(draft, key=key, there=there, origin=origin, flag_set=after_set, author=author)
+        flag = next_flag(
+            draft, key=key, there=there, origin=origin, flag_set=after_set, author=author, new_id=new_id
+        )
         # What leaves the rule alone must work on a flag that was let in leniently: above all, to disable it.
         known = before if before is not None else origin
         lenient = origin is not None or (known is not None and _same_rule(known, flag))

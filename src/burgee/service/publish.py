@@ -6,10 +6,10 @@ from burgee.errors import IdempotencyReuseError
 from burgee.formats.flagd import FlagSetDocument
 from burgee.model.change import IdempotencyRecord
 from burgee.service.drafts import FlagDraft, FlagSetDraft
-from burgee.service.flag_publishing import FlagPublishing
 from burgee.service.flag_set_publishing import FlagSetPublishing
 from burgee.service.import_flags import FlagChange, Importer, ImportReport
 from burgee.service.intent import NO_CONDITION, Author, Precondition, Published, Remember
+from burgee.service.named_publishing import NamedFlagPublishing
 
 __all__ = [
     "Author",
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-class Publisher(FlagPublishing, FlagSetPublishing):
+class Publisher(NamedFlagPublishing, FlagSetPublishing):
     """Checks, compiles, commits and serves every change; one at a time in one process.
 
     Every method raises InvalidInputError with all faults, UnavailableError where the store cannot write.

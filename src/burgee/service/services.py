@@ -8,7 +8,10 @@ from burgee.service.access import Access
 from burgee.service.audit_log import AuditLog
 from burgee.service.browse import Browser
 from burgee.service.catalogue import LiveCatalogue
+from burgee.service.flag_names import FlagNames
 from burgee.service.inspection import Inspector
+from burgee.service.last_access import LastAccess
+from burgee.service.parameters import Parameters
 from burgee.service.publish import Publisher
 from burgee.service.refresh import Refresher
 
@@ -25,3 +28,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     inspector: Inspector
     limits: Limits
     clock: Clock
+    flag_names: FlagNames
+    parameters: Parameters
+    last_access: LastAccess
+    hatton_strict_compat: bool = False

@@ -7,6 +7,7 @@ from burgee.model.flag_set import FlagSet
 from burgee.model.json import JsonObject
 from burgee.service.access import Permission
 from burgee.service.drafts import FlagDraft, FlagSetDraft
+from burgee.surfaces.http.hatton import HATTON_OPERATIONS
 from burgee.surfaces.http.idempotency import IDEMPOTENCY_KEY
 from burgee.surfaces.http.management import audit, flag_sets, flags, history, imports, status, tokens, views
 from burgee.surfaces.http.management.cursors import CURSOR
@@ -354,5 +355,9 @@ MANAGEMENT_OPERATIONS: tuple[Operation, ...] = (
     ),
 )
 
-OPERATIONS: tuple[Operation, ...] = (*MANAGEMENT_OPERATIONS, *page_operations(lambda: OPERATIONS))
+OPERATIONS: tuple[Operation, ...] = (
+    *MANAGEMENT_OPERATIONS,
+    *HATTON_OPERATIONS,
+    *page_operations(lambda: OPERATIONS),
+)
 """All of it: the API and the few pages for people."""
