@@ -51,6 +51,10 @@ class ExpressionWriter:
     def write_lookup(self, data: Shape, path: Shape, default: Shape) -> ast.expr:
         return nodes.call("lookup", self.expression(data), self.expression(path), self.expression(default))
 
+    def write_far_lookup(self, data: Shape, path: Shape, default: Shape) -> ast.expr:
+        parts = [self.expression(data), self.expression(path), self.expression(default)]
+        return nodes.call("looked_up", nodes.name("left"), *parts)
+
     def write_or_default(self, node: Shape, default: Shape) -> ast.expr:
         value = self.temporary()
         bound = ast.NamedExpr(nodes.store(value), self.expression(node))
@@ -81,7 +85,10 @@ class ExpressionWriter:
         return self.write_call(operator, *items)
 
     def write_bucketed(self, function: str, data: Shape, key: int, *items: Shape) -> ast.expr:
-        return nodes.call(function, self.expression(data), nodes.cell(key), self.write_list(*items))
+        arguments = [self.expression(data), nodes.cell(key), self.write_list(*items)]
+        if self._is_inner:
+            return nodes.call("bucketed", nodes.name("left"), nodes.name(function), *arguments)
+        return nodes.call(function, *arguments)
 
     def write_not(self, node: Shape) -> ast.expr:
         return ast.UnaryOp(ast.Not(), self.expression(node))
@@ -112,7 +119,7 @@ class ExpressionWriter:
     def write_compare(self, operator: str, kind: str, node: Shape, place: int) -> ast.expr:
         value, bound = self.bind(node)
         quick = ast.Compare(nodes.name(value), [_COMPARE[operator]()], [nodes.cell(place)])
-        slow = nodes.call(NAMES[operator], nodes.name(value), nodes.cell(place))
+        slow = self.operation(operator, nodes.name(value), nodes.cell(place))
         return ast.IfExp(has_type(bound, kind, value), quick, slow)
 
     def write_one_of(self, kind: str, node: Shape, place: int) -> ast.expr:

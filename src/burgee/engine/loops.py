@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from burgee.engine.operators import lookup
 from burgee.engine.values import EvaluationBoundError, loose_equal
 
 Body = Callable[[Any], Any]
@@ -86,7 +87,12 @@ def chosen(*ways: Callable[[], Any]) -> Any:
 VISITING = frozenset({"in", "===", "!=="})
 """Operators that count by themselves what they visit; within a loop that counts as steps."""
 
-COSTLY = frozenset({"cat", "merge", "missing", "missing_some", "substr", "==", "!="})
+COSTLY = frozenset(
+    {
+        *("cat", "merge", "missing", "missing_some", "substr", "==", "!=", "<", "<=", ">", ">="),
+        *("+", "-", "*", "/", "%", "min", "max", "starts_with", "ends_with", "sem_ver"),
+    }
+)
 """Other operators whose work or result grows with their operands: within a loop its size counts as steps."""
 
 _STEP_ITEMS = 64
@@ -94,6 +100,12 @@ _STEP_ITEMS = 64
 
 _STEPS_OF_TEXT = 128
 """What a list or an object weighs that is made a text of: its depth cannot be seen from here."""
+
+
+_STEPS_OF_HASH = 256
+
+SHORT_PATH = _STEP_ITEMS
+"""A constant path of fewer characters costs nothing to speak of."""
 
 
 def charged(left: list[int], function: Callable[..., Any], *values: Any) -> Any:
@@ -107,6 +119,25 @@ def charged(left: list[int], function: Callable[..., Any], *values: Any) -> Any:
     if left[0] < 0:
         raise EvaluationBoundError("the evaluation takes too many steps")
     return result
+
+
+def looked_up(left: list[int], data: Any, path: Any = None, default: Any = None) -> Any:
+    """`var` within a loop, by a path that is long or only known now: for steps in proportion to it."""
+    if type(path) is str:
+        left[0] -= len(path) // _STEP_ITEMS
+    elif type(path) is list or type(path) is dict:
+        left[0] -= _STEPS_OF_TEXT
+    if left[0] < 0:
+        raise EvaluationBoundError("the evaluation takes too many steps")
+    return lookup(data, path, default)
+
+
+def bucketed(left: list[int], function: Callable[..., Any], *values: Any) -> Any:
+    """A `fractional` within a loop, which hashes what may be large."""
+    left[0] -= _STEPS_OF_HASH
+    if left[0] < 0:
+        raise EvaluationBoundError("the evaluation takes too many steps")
+    return function(*values)
 
 
 def visiting(left: list[int], function: Callable[..., bool], *values: Any) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from burgee.engine import semver
+from burgee.engine.loops import SHORT_PATH
 from burgee.engine.operators import PURE
 from burgee.engine.values import MAX_TEXT, EvaluationBoundError
 from burgee.model.flag_set import FractionalGeneration
@@ -227,7 +228,8 @@ class Expressions:
         path = self.value(arguments[0]) if arguments else self._const("")
         default = self.value(arguments[1]) if len(arguments) > 1 else None
         if path[0] != "const" or type(self._of(path)) in (list, dict):
-            return ("lookup", self._data(), path, default or self._const(None))
+            how = "far_lookup" if self._nested else "lookup"
+            return (how, self._data(), path, default or self._const(None))
         found = self._at(self._of(path))
         return found if default is None else ("or_default", found, default)
 
@@ -236,7 +238,8 @@ class Expressions:
             return self._data()
         text = PURE["cat"](path)
         if self._nested:
-            return ("lookup", self._scope(), self._const(text), self._const(None))
+            how = "lookup" if len(text) < SHORT_PATH else "far_lookup"
+            return (how, self._scope(), self._const(text), self._const(None))
         parts = text.split(".")
         if parts[0] == "$flagd":
             return self._own(text)

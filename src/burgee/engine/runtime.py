@@ -27,6 +27,8 @@ RUNTIME: dict[str, Any] = {NAMES[operator]: function for operator, function in F
     "dict": dict,
     "len": len,
     "charged": loops.charged,
+    "looked_up": loops.looked_up,
+    "bucketed": loops.bucketed,
     "visiting": loops.visiting,
     "chosen": loops.chosen,
     "truthy": truthy,

@@ -74,6 +74,12 @@ async def _echo(request: Request) -> Response:
     return JSONResponse({"method": request.method, "bytes": len(body), "query": request.url.query})
 
 
+async def _headers(request: Request) -> Response:
+    """The header fields as an application sees them, once the body is there."""
+    await request.body()
+    return JSONResponse(dict(request.headers))
+
+
 async def _early(_: Request) -> Response:
     """Answers without a look at the body, as a refused sign-in does."""
     return JSONResponse({"early": True})
@@ -118,6 +124,7 @@ def listening(
             *stream_routes(ofrep, hub),
             Route("/echo", _echo, methods=methods),
             Route("/early", _early, methods=methods),
+            Route("/headers", _headers, methods=methods),
             Route("/slow-end", _slow_end, methods=methods),
             Route("/api/v1/import", _echo, methods=methods),
         ]

@@ -224,6 +224,52 @@ def test_all_that_an_evaluation_compares_counts_against_the_step_bound() -> None
     assert went_over(evaluated(needle, [[0] * many + [n] for n in range(32)][::-1]))
 
 
+FAR = "a." * 30_000
+DIGITS = "1" * 60_000
+
+
+@pytest.mark.parametrize(
+    ("rule", "data"),
+    [
+        ({"some": [V, {"==": [{"var": [FAR]}, 1]}]}, [0] * 9_990),
+        ({"some": [V, {">": [{"var": ""}, DIGITS]}]}, [0] * 9_990),
+        ({"some": [V, {"==": [{"+": [DIGITS, {"var": ""}]}, 1]}]}, [0] * 9_990),
+        ({"reduce": [V, {"var": {"var": "accumulator"}}, "b." * 25_000]}, [{"b": 1}] * 1_000),
+        (
+            {
+                "reduce": [
+                    {"var": "v.items"},
+                    {
+                        "if": [
+                            {"fractional": [{"var": "accumulator"}, ["on", 1]]},
+                            {"var": "accumulator"},
+                            {"var": "accumulator"},
+                        ]
+                    },
+                    {"var": "v.large"},
+                ]
+            },
+            {"items": [0] * 500, "large": {"x": [0] * 9_900}},
+        ),
+    ],
+)
+def test_what_is_slow_counts_as_many_steps(rule: Any, data: Any) -> None:
+    assert went_over(evaluated({"!!": [rule]}, data))
+
+
+def test_a_loop_of_ordinary_tests_over_a_long_list_is_within_bounds() -> None:
+    orders: Any = [{"sku": f"s{n}", "price": n, "tags": ["a", "b"]} for n in range(2_000)]
+    body: Any = {
+        "and": [
+            {">=": [{"var": "price"}, 0]},
+            {"in": ["b", {"var": "tags"}]},
+            {"starts_with": [{"var": "sku"}, "s"]},
+            {"!=": [{"var": "sku"}, "t"]},
+        ]
+    }
+    assert evaluated({"all": [V, body]}, orders).variant == "true"
+
+
 @given(st.lists(st.integers(-3, 3), max_size=12), st.integers(-3, 3))
 def test_loops_agree_with_each_other(items: list[int], pivot: int) -> None:
     above: Any = {">": [ITEM, pivot]}

@@ -42,7 +42,8 @@ class Audience:
             if parsed is not None and parsed.kind == "flagSetId":
                 named = parsed.value or DEFAULT_FLAG_SET
             self._access.require(identity, Permission.EVALUATE, named)
-        return Scope(text.decode("utf-8"), allowed)
+        # By what it means, not how it is spelt: a scope is a key of what is kept for it.
+        return Scope(f"{parsed.kind}={parsed.value}" if parsed is not None else "", allowed)
 
     def selection(self, catalogue: Catalogue, scope: Scope) -> Selection:
         """The flags of `scope` in `catalogue`."""

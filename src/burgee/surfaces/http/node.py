@@ -82,7 +82,7 @@ class Node:
     def _make_listeners(self, limits: Limits) -> list[Listener]:
         options, counters = self._options, self._counters
 
-        def edge(*, inline: bool, counted: bool) -> Edge:
+        def edge(*, inline: bool, counted: bool, limits: Limits = limits) -> Edge:
             return Edge(
                 self.ofrep,
                 self.hub,
@@ -103,7 +103,11 @@ class Node:
         listeners = [main, Listener(health, edge(inline=False, counted=False), self._operations)]
         if options.writer_socket and options.writes:
             listening = writer_listener(Path(options.writer_socket))
-            listeners.append(Listener(app, edge(inline=False, counted=False), listening, trusted=True))
+            # A worker adds a few fields of its own to what it forwards, and has counted those of the client.
+            roomy = msgspec.structs.replace(limits, header_fields=limits.header_fields + 8)
+            roomy = msgspec.structs.replace(roomy, header_bytes=limits.header_bytes + 1024)
+            inner = edge(inline=False, counted=False, limits=roomy)
+            listeners.append(Listener(app, inner, listening, trusted=True))
         return listeners
 
     async def run(self, on_ready: Callable[[], None]) -> None:

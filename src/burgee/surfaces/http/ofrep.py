@@ -272,5 +272,8 @@ def _not_found(key: str) -> Resolution:
 def _first(query: bytes, name: str) -> str:
     if not query:
         return ""
-    values = parse_qs(query.decode("latin-1"), max_num_fields=100).get(name, [""])
+    try:
+        values = parse_qs(query.decode("latin-1"), max_num_fields=100).get(name, [""])
+    except ValueError:
+        raise MalformedError("too-many-fields", "the query has more than 100 fields") from None
     return values[0].strip('"')

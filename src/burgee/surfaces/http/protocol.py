@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 from burgee.formats.strict_json import encode
 from burgee.surfaces.http.answer import Answer, json_answer
 from burgee.surfaces.http.edge import HEAD_END, Edge, UsualRequest
+from burgee.surfaces.http.heads import head_fault, is_path, without_offers
 from burgee.surfaces.http.metrics import (
     BUCKETS_NS,
     BULK,
@@ -69,6 +70,8 @@ class BurgeeProtocol(HttpToolsProtocol):
         self.since = edge.now
         self.fed = 0
         self.chunk = b""
+        self.progress = self.barren = 0
+        self.upgrade = False
         self.body_bytes = 0
         self.body: bytes | bytearray = b""
         self.known: dict[bytes, bytes] | None = None
@@ -114,16 +117,22 @@ class BurgeeProtocol(HttpToolsProtocol):
                 if self.fed > DISCARDED_BYTES:
                     self.transport.abort()
                 return
+        progress = self.progress
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            if self.running is not None:
-                self.running.keep_alive = False  # what follows is of another protocol, and is not read
+        except httptools.HttpParserUpgrade as upgrade:
+            self._decline_upgrade(data[upgrade.args[0] :])
+            return
         except httptools.HttpParserError:
             if self.phase != REFUSED:
                 self._refuse(400, "malformed", "this is not HTTP/1.1")
         if self.phase == HEAD and self.fed > self.edge.head_bytes:
             self._refuse(431, "headers", "the header fields are too long")
+        elif self.phase == BODY:
+            # What brings no body along is trailers, or extensions of chunks: those are bounded as a head is.
+            self.barren = self.barren + len(data) if self.progress == progress else 0
+            if self.barren > self.edge.head_bytes:
+                self._refuse(431, "headers", "the trailer fields are too long")
 
     def pause_writing(self) -> None:
         self.stalled_since = self.edge.now
@@ -182,23 +191,32 @@ class BurgeeProtocol(HttpToolsProtocol):
             raise Refused
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value))
+        if self.phase == HEAD:  # later ones are trailers, which are for nobody (RFC 9110 section 6.5.1)
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         headers, edge = self.headers, self.edge
-        if len(headers) > edge.limits.header_fields or (
-            self.fed > edge.limits.header_bytes
-            and sum([len(name) + len(value) + 4 for name, value in headers]) > edge.limits.header_bytes
-        ):
-            self._refuse(431, "headers", "there are too many header fields, or they are too long")
-            raise Refused
         known = dict(headers)
+        fault = head_fault(headers, known, self.fed, edge.limits)
+        if fault is not None:
+            self._refuse(*fault)
+            raise Refused
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                self._refuse(400, "malformed", "this server is no proxy")
+                raise Refused
+            self.upgrade = True  # the parser takes what follows for another protocol: see _decline_upgrade
+            return
         length = known.get(b"content-length", b"")
         if len(length) > 5 and int(length) > edge.body_limit(self.url):
             self._refuse(413, "body", "the body is too large")
             raise Refused
-        self.phase, self.since, self.body_bytes = BODY, edge.now, 0
-        if edge.inline and self.url.startswith(OFREP_PREFIX) and self._is_usual(known):
+        is_inline = edge.inline and self.url.startswith(OFREP_PREFIX) and self._is_usual(known)
+        if not is_inline and not is_path(self.url):
+            self._refuse(400, "malformed", "the address has no path that can be read")
+            raise Refused
+        self.phase, self.since, self.body_bytes, self.barren = BODY, edge.now, 0, 0
+        if is_inline:
             self.known, self.body = known, b""
         else:
             self.known = None
@@ -206,6 +224,7 @@ class BurgeeProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self.body_bytes += len(body)
+        self.progress += 1
         if self.body_bytes > self.edge.limits.body_bytes and self.body_bytes > self.edge.body_limit(self.url):
             self._refuse(413, "body", "the body is too large")
             raise Refused
@@ -217,6 +236,9 @@ class BurgeeProtocol(HttpToolsProtocol):
             self.body = bytearray(self.body) + body if self.body else body
 
     def on_message_complete(self) -> None:
+        if self.upgrade:
+            return
+        self.progress += 1
         if self.known is not None:
             self._answer_usual(self.known)
         else:
@@ -260,6 +282,19 @@ class BurgeeProtocol(HttpToolsProtocol):
         running = self.running
         return running is not None and not (running.response_complete or running.disconnected)
 
+    def _decline_upgrade(self, rest: bytes) -> None:
+        """Read on in HTTP/1.1: an upgrade that is not taken is as if it had not been offered (RFC 9110, 7.8).
+
+        The parser has stopped behind the head; another one gets that head without the offer.
+        """
+        self.upgrade = False
+        if self.phase == REFUSED:
+            return
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        self.parser = httptools.HttpRequestParser(self)
+        self.phase, self.fed = HEAD, 0
+        self.data_received(without_offers(method, self.url, version, self.headers) + rest)
+
     def _abandon(self) -> bool:
         """Let the application know that nobody waits for it; whether a part of its answer was sent."""
         running = self.running
@@ -276,7 +311,7 @@ class BurgeeProtocol(HttpToolsProtocol):
         self.headers.extend(headers)
         self.expect_100_continue = known.get(b"expect", b"").lower() == b"100-continue"
         super().on_headers_complete()
-        if self.edge.draining or b"upgrade" in known:
+        if self.edge.draining:
             self.cycle.keep_alive = False
 
     def _answer_usual(self, known: dict[bytes, bytes]) -> None:
@@ -363,7 +398,8 @@ class BurgeeProtocol(HttpToolsProtocol):
     def _take_back(self) -> None:
         """The application has the head of the request that is refused: it is not to answer it as well."""
         if self.cycle is not self.running:
-            self.pipeline.popleft()
+            if self.pipeline:
+                self.pipeline.popleft()
         elif self.running.response_complete:
             self.refusal = b""  # it did not wait for the body
         elif self._abandon():

@@ -6,6 +6,7 @@ import pytest
 
 from burgee.errors import ForbiddenError, InvalidInputError, UnauthenticatedError
 from burgee.service.drafts import FlagDraft, FlagSetDraft
+from burgee.service.selector import parse_selector
 from burgee.service.services import Services
 from burgee.surfaces.http.audience import KNOWN_SELECTORS, Audience, Scope
 from burgee.testing.workshop import ADA
@@ -119,7 +120,8 @@ def test_a_token_for_some_sets_may_name_no_other(
 ) -> None:
     headers = bearer(token("sdk-server", *flag_sets), selector)
     if allowed:
-        assert guarded.scope(headers) == Scope(selector, flag_sets)
+        meant = parse_selector(selector)
+        assert guarded.scope(headers) == Scope(f"{meant.kind}={meant.value}" if meant else "", flag_sets)
     else:
         with pytest.raises(ForbiddenError):
             guarded.scope(headers)
@@ -147,9 +149,14 @@ def test_a_selector_that_cannot_be_read_is_refused_each_time(open_door: Audience
         assert [fault.code for fault in refused.value.faults] == ["invalid-selector"]
 
 
+@pytest.mark.parametrize("spelling", [b"flagSetId=low", b" flagSetId = low ", b"flagSetId   =low"])
+def test_a_scope_is_the_same_however_its_selector_is_spelt(open_door: Audience, spelling: bytes) -> None:
+    assert open_door.scope({b"flagd-selector": spelling}) == Scope("flagSetId=low")
+
+
 def test_selectors_are_remembered_only_so_far(open_door: Audience) -> None:
     for number in range(KNOWN_SELECTORS + 1):
-        assert open_door.scope({}, b"%d" % number).selector == str(number)
+        assert open_door.scope({}, b"%d" % number).selector == f"source={number}"
     assert len(open_door._selectors) <= KNOWN_SELECTORS
     assert open_door.scope({}) == Scope()
 

@@ -179,9 +179,85 @@ def test_a_header_sent_twice_takes_the_long_way_and_is_answered(server: Listenin
     assert statuses(server.exchange(data)) == [200]
 
 
-def test_an_upgrade_is_not_taken_and_nothing_behind_it_is_read(server: Listening) -> None:
-    data = b"GET /echo HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n" + request()
-    assert statuses(server.exchange(data)) == [200]
+OFFER = (b"connection: Upgrade, HTTP2-Settings", b"upgrade: h2c", b"http2-settings: AAMAAABkAAQAoAAAAAIAAAAA")
+
+
+@pytest.mark.parametrize("path", [SINGLE, BULK, b"/echo"])
+def test_an_offer_to_upgrade_is_passed_over_and_the_body_is_read(server: Listening, path: bytes) -> None:
+    data = request(path, BODY, *OFFER) + request(path) + request(path, BODY, CLOSE)
+    plain = server.exchange(request(path, BODY) * 2 + request(path, BODY, CLOSE))
+    for size in (len(data), 1, 50):
+        received = pieces(server, data, size)
+        assert statuses(received) == [200] * 3
+        assert received.count(b"\r\n\r\n") == plain.count(b"\r\n\r\n")
+        assert re.findall(rb"\{.*?\}", received) == re.findall(rb"\{.*?\}", plain)
+
+
+def pieces(server: Listening, data: bytes, size: int) -> bytes:
+    """All that comes for `data`, sent in pieces of so many bytes."""
+    with server.connect() as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for start in range(0, len(data), size):
+            connection.sendall(data[start : start + size])
+        received = b""
+        while part := connection.recv(65536):
+            received += part
+    return received
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"CONNECT x:80 HTTP/1.1",
+        b"GET http://x HTTP/1.1",
+        b"GET http://[::1/foo HTTP/1.1",
+        b"GET http://x:999999/foo HTTP/1.1",
+        b"GET /\xc3\xa4 HTTP/1.1",
+    ],
+)
+def test_a_target_that_cannot_be_read_is_refused_after_what_came_before(
+    server: Listening, line: bytes
+) -> None:
+    assert statuses(server.exchange(line + b"\r\nhost: x\r\n\r\n")) == [400]
+    assert statuses(server.exchange(request(b"/echo") + line + b"\r\nhost: x\r\n\r\n")) == [200, 400]
+
+
+def chunked(path: bytes, *fields: bytes, trailers: bytes) -> bytes:
+    lines = [b"POST " + path + b" HTTP/1.1", b"host: x", b"transfer-encoding: chunked", *fields]
+    return b"\r\n".join(lines) + b"\r\n\r\n%x\r\n%b\r\n0\r\n%b\r\n" % (len(BODY), BODY, trailers)
+
+
+@pytest.mark.parametrize("path", [SINGLE, BULK, b"/headers"])
+def test_trailers_are_no_headers(server: Listening, path: bytes) -> None:
+    trailers = b"flagd-selector: flagSetId=none\r\nauthorization: Bearer x\r\nif-none-match: *\r\n"
+    assert server.exchange(chunked(path, CLOSE, trailers=trailers)) == server.exchange(
+        chunked(path, CLOSE, trailers=b"")
+    )
+
+
+@pytest.mark.parametrize("path", [SINGLE, b"/echo"])
+@pytest.mark.parametrize("field", [b"a%d: b\r\n", b"y" * 60_000])
+def test_trailers_without_end_are_refused_before_they_fill_the_memory(
+    server: Listening, path: bytes, field: bytes
+) -> None:
+    flood = b"".join([field % n if b"%" in field else field for n in range(2_000_000 // len(field))])
+    received = server.exchange(chunked(path, trailers=b"x: " + flood))
+    assert statuses(received) == [431]
+
+
+@pytest.mark.parametrize("fields", [(b"host: y",), (b"content-length: " + b"0" * 19 + b"14",)])
+def test_a_request_that_two_servers_could_take_differently_is_refused(
+    server: Listening, fields: tuple[bytes, ...]
+) -> None:
+    data = request(b"/echo", BODY, *fields)
+    if b"content-length" in fields[0]:
+        data = data.replace(b"content-length: 14\r\n", b"")
+    assert statuses(server.exchange(data)) == [400]
+
+
+def test_a_query_of_very_many_fields_is_refused_each_time(server: Listening) -> None:
+    for path in (BULK + b"?" + b"&a" * 120, BULK + b"?%41" + b"&a" * 120):
+        assert [statuses(answer) for answer in together(server, *[request(path)] * 3)] == [[400]] * 3
 
 
 # -- caps, just below, at and just above
