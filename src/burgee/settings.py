@@ -10,6 +10,7 @@ import msgspec
 from burgee.errors import ConfigurationError
 from burgee.model.flag_set import FractionalGeneration
 from burgee.model.limits import DEFAULT_LIMITS, Limits
+from burgee.surfaces.http.origins import read_origins
 
 Value = TypeVar("Value")
 
@@ -39,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     token: str = ""
     streams: int = DEFAULT_LIMITS.streams
     connections: int = DEFAULT_LIMITS.connections
+    cors_origins: str = ""
 
     @classmethod
     def from_mapping(cls, env: Mapping[str, str]) -> "Settings":
@@ -122,6 +124,11 @@ def _host(text: str) -> str:
     return host
 
 
+def _origins(text: str) -> str:
+    read_origins(text)
+    return text.strip()
+
+
 _PORT = _number(0, 65_535)
 
 _READERS: dict[str, Callable[[str], Any]] = {
@@ -140,4 +147,5 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "token": str.strip,
     "streams": _number(1, 1_000_000),
     "connections": _number(1, 1_000_000),
+    "cors_origins": _origins,
 }
