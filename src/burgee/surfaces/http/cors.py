@@ -130,7 +130,7 @@ def sent_origin(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
 
 def unparsed_origin(data: bytes, url: bytes) -> list[tuple[bytes, bytes]]:
     """The Origin headers behind `url` in the bytes of a request that is not parsed any further."""
-    head = data.rpartition(url)[2].partition(b"\r\n\r\n")[0] + b"\r\n"
+    head = data.rpartition(b" %b HTTP/" % url)[2].partition(b"\r\n\r\n")[0] + b"\r\n"
     return [(b"origin", value) for value in ORIGIN_LINE.findall(head)]
 
 

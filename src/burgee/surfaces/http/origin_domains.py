@@ -29,6 +29,8 @@ def domains_of(pattern: OriginPattern, shared: frozenset[str]) -> frozenset[str]
         letter = _spelled(pattern.letters[position])
         if letter == "/" or (letter == "." and _is_domain(suffix, shared)):
             found.add(f"*.{suffix}" if letter == "." else suffix)
+            if len(found) > DOMAINS:
+                break
             continue
         if not letter:
             where = f"before {suffix}" if suffix else "last"
@@ -36,7 +38,7 @@ def domains_of(pattern: OriginPattern, shared: frozenset[str]) -> frozenset[str]
                 f"its domain is not spelled out: a class stands {where}, so that hosts of others match"
             )
         suffix = letter + suffix
-        if len(suffix) > HOST_CHARACTERS or len(found) > DOMAINS:
+        if len(suffix) > HOST_CHARACTERS:
             break
         new = {(each, suffix) for each in bits(before[position])} - seen
         seen |= new

@@ -123,8 +123,9 @@ class BurgeeProtocol(HttpToolsProtocol):
             if self.running is not None:
                 self.running.keep_alive = False  # what follows is of another protocol, and is not read
         except httptools.HttpParserError:
+            if self.phase == HEAD:
+                self.headers = unparsed_origin(data, self.url) or self.headers
             if self.phase != REFUSED and len(self.url) > self.edge.limits.url_bytes:
-                self.headers = unparsed_origin(data, self.url)
                 self._refuse(414, "url", "the address is too long")
             elif self.phase != REFUSED:
                 self._refuse(400, "malformed", "this is not HTTP/1.1")
