@@ -37,6 +37,7 @@ def test_every_setting_is_read() -> None:
         "BURGEE_TOKEN": " abc\n",
         "BURGEE_STREAMS": "10",
         "BURGEE_CONNECTIONS": "20",
+        "BURGEE_CORS_ORIGINS": " https://a.example, http://localhost:3000 ",
         "BURGEE_SOMETHING_ELSE": "is passed over",
     }
     settings = Settings.from_mapping(env)
@@ -56,6 +57,7 @@ def test_every_setting_is_read() -> None:
         token="abc",
         streams=10,
         connections=20,
+        cors_origins="https://a.example, http://localhost:3000",
     )
     assert (settings.limits.streams, settings.limits.connections) == (10, 20)
     default = Settings()
@@ -79,6 +81,11 @@ def test_an_empty_value_is_no_value() -> None:
         ("FRACTIONAL", ["v2", "v3", " V2 "], ["2", "v1", "v4"]),
         ("PUBLIC_URL", ["http://a", "https://a:1/b"], ["a", "ftp://a", "http://"]),
         ("URL", ["http://a"], ["a"]),
+        (
+            "CORS_ORIGINS",
+            ["https://a", r"regex:https://\w+\.a\.com"],
+            ["*", "null", "a", "regex:.*", "regex:("],
+        ),
         ("HOST", ["localhost", "::1", "127.0.0.2"], ["http://a", "a b", "127.0.0.1:80"]),
     ],
 )
