@@ -425,7 +425,7 @@ def test_a_request_that_stops_or_goes_wrong_is_refused_in_its_origin(
         assert headers["access-control-allow-origin"] == [OURS]
 
 
-@pytest.mark.parametrize("broken", [b"nonsense\r\n\r\n", b"\x16\x03\x01\r\n\r\n", b"GET"])
+@pytest.mark.parametrize("broken", [b"nonsense\r\n\r\n", b"\x16\x03\x01\r\n\r\n", b"GET", b"\r\n"])
 def test_a_refusal_does_not_inherit_the_origin_of_the_request_before_it(
     server: Listening, broken: bytes
 ) -> None:
