@@ -10,6 +10,7 @@ import msgspec
 from burgee.errors import ConfigurationError
 from burgee.model.flag_set import FractionalGeneration
 from burgee.model.limits import DEFAULT_LIMITS, Limits
+from burgee.surfaces.http.origins import read_origins
 
 Value = TypeVar("Value")
 
@@ -41,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     connections: int = DEFAULT_LIMITS.connections
     parameters_file: str = ""
     hatton_strict_compat: bool = False
+    cors_origins: str = ""
 
     @classmethod
     def from_mapping(cls, env: Mapping[str, str]) -> "Settings":
@@ -131,6 +133,11 @@ def _host(text: str) -> str:
     return host
 
 
+def _origins(text: str) -> str:
+    read_origins(text)
+    return text.strip()
+
+
 _PORT = _number(0, 65_535)
 
 _READERS: dict[str, Callable[[str], Any]] = {
@@ -151,4 +158,5 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "connections": _number(1, 1_000_000),
     "parameters_file": str,
     "hatton_strict_compat": _switch,
+    "cors_origins": _origins,
 }

@@ -39,6 +39,7 @@ def test_every_setting_is_read() -> None:
         "BURGEE_CONNECTIONS": "20",
         "BURGEE_PARAMETERS_FILE": "parameters.json",
         "BURGEE_HATTON_STRICT_COMPAT": "True",
+        "BURGEE_CORS_ORIGINS": " https://a.example, http://localhost:3000 ",
         "BURGEE_SOMETHING_ELSE": "is passed over",
     }
     settings = Settings.from_mapping(env)
@@ -60,6 +61,7 @@ def test_every_setting_is_read() -> None:
         connections=20,
         parameters_file="parameters.json",
         hatton_strict_compat=True,
+        cors_origins="https://a.example, http://localhost:3000",
     )
     assert (settings.limits.streams, settings.limits.connections) == (10, 20)
     default = Settings()
@@ -84,6 +86,11 @@ def test_an_empty_value_is_no_value() -> None:
         ("FRACTIONAL", ["v2", "v3", " V2 "], ["2", "v1", "v4"]),
         ("PUBLIC_URL", ["http://a", "https://a:1/b"], ["a", "ftp://a", "http://"]),
         ("URL", ["http://a"], ["a"]),
+        (
+            "CORS_ORIGINS",
+            ["https://a", r"regex:https://\w+\.a\.com"],
+            ["*", "null", "a", "regex:.*", "regex:("],
+        ),
         ("HOST", ["localhost", "::1", "127.0.0.2"], ["http://a", "a b", "127.0.0.1:80"]),
     ],
 )

@@ -15,6 +15,7 @@ from burgee.entrypoints.serving import serve_node
 from burgee.entrypoints.supervisor import Supervisor, WorkerSpec
 from burgee.errors import BurgeeError, ConfigurationError
 from burgee.settings import Settings
+from burgee.surfaces.http.cors import Cors
 from burgee.surfaces.http.metrics import Counters, SharedCounters
 
 
@@ -26,6 +27,8 @@ def serve(settings: Settings) -> int:
     """
     if settings.is_memory and settings.workers > 1:
         raise ConfigurationError("BURGEE_WORKERS: several workers share a data folder; memory holds only one")
+    for warning in Cors.from_text(settings.cors_origins).warnings:
+        _say(f"BURGEE_CORS_ORIGINS: {warning}")
     with contextlib.ExitStack() as stack:
         folder = None if settings.is_memory else open_data_folder(settings.data)
         lock = stack.enter_context(folder.lock()) if folder else None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from burgee.adapters.data_folder import open_data_folder
 from burgee.bootstrap import open_application
 from burgee.settings import Settings
+from burgee.surfaces.http.cors import Cors
 from burgee.surfaces.http.metrics import Counters
 from burgee.surfaces.http.node import Node, NodeOptions
 
@@ -43,6 +44,7 @@ def serve_node(
         writer_socket=writer,
         writes=writes,
         limits=settings.limits,
+        cors=Cors.from_text(settings.cors_origins),
         poll_seconds=SHARED_POLL_SECONDS if several else ALONE_POLL_SECONDS,
     )
     with open_application(settings, lock=False, writer=writes) as services:

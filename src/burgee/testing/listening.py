@@ -15,6 +15,7 @@ from uvloop import new_event_loop
 
 from burgee.model.limits import DEFAULT_LIMITS, Limits
 from burgee.service.services import Services
+from burgee.surfaces.http.cors import NO_CORS, Cors, CorsLayer
 from burgee.surfaces.http.edge import Deadlines, Edge
 from burgee.surfaces.http.listener import Listener
 from burgee.surfaces.http.metrics import Counters, SharedCounters
@@ -104,6 +105,7 @@ def listening(
     deadlines: Deadlines | None = None,
     open_to_all: bool = True,
     tick_seconds: float = 0.05,
+    cors: Cors = NO_CORS,
     new_loop: Callable[[], asyncio.AbstractEventLoop] = new_event_loop,
 ) -> Iterator[Listening]:
     """Serve `services` on a free port of 127.0.0.1 for the length of a `with`."""
@@ -130,10 +132,11 @@ def listening(
         ]
     )
     app.router.redirect_slashes = False
-    edge = Edge(ofrep, hub, counters, limits=limits, deadlines=deadlines, inline=inline)
+    edge = Edge(ofrep, hub, counters, limits=limits, deadlines=deadlines, inline=inline, cors=cors)
     bound = socket.create_server(("127.0.0.1", 0), backlog=1024)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32 * 1024)  # so that a stuck reader shows soon
-    server = Listening(Listener(app, edge, bound), hub, counters, bound.getsockname()[:2])
+    dressed = CorsLayer(app, cors) if cors.is_on else app
+    server = Listening(Listener(dressed, edge, bound), hub, counters, bound.getsockname()[:2])
     started, stop = threading.Event(), threading.Event()
 
     async def serve() -> None:

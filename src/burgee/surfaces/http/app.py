@@ -16,6 +16,7 @@ from starlette.types import Lifespan
 
 from burgee.errors import NotFoundError
 from burgee.service.services import Services
+from burgee.surfaces.http.cors import NO_CORS, Cors
 from burgee.surfaces.http.envelope import Envelope
 from burgee.surfaces.http.operation import Operation
 from burgee.surfaces.http.problems import MethodNotAllowedError
@@ -31,17 +32,19 @@ def build_app(
     new_request_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     log_requests: bool = False,
     lifespan: Lifespan[Starlette] | None = None,
+    cors: Cors = NO_CORS,
 ) -> Starlette:
     """Everything that answers on the HTTP port.
 
     `evaluation_routes` are OFREP and its streams, tried first. `public_url` is the address that browsers
-    use where a proxy stands in front, "" where they come straight to us.
+    use where a proxy stands in front, "" where they come straight to us. `cors` knows who else's pages may
+    write with a cookie; the headers are those of `CorsLayer`, around whatever answers in the end.
     """
     pools = Pools(reads=anyio.CapacityLimiter(16), writes=anyio.CapacityLimiter(8))
     origin = "/".join(public_url.split("/")[:3])
     by_path = groupby(sorted(OPERATIONS, key=lambda o: o.path), key=lambda o: o.path)
     resources = [
-        _route(path, tuple(operations), services, pools=pools, public_origin=origin)
+        _route(path, tuple(operations), services, pools=pools, public_origin=origin, cors=cors)
         for path, operations in by_path
     ]
     app = Starlette(
@@ -60,9 +63,15 @@ def build_app(
 
 
 def _route(
-    path: str, operations: tuple[Operation, ...], services: Services, *, pools: Pools, public_origin: str
+    path: str,
+    operations: tuple[Operation, ...],
+    services: Services,
+    *,
+    pools: Pools,
+    public_origin: str,
+    cors: Cors,
 ) -> Route:
-    route = Route(path, Resource(operations, services, pools=pools, public_origin=public_origin))
+    route = Route(path, Resource(operations, services, pools=pools, public_origin=public_origin, cors=cors))
     if operations[0].dialect is not None:
         route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + "/?$")
     return route

@@ -1,5 +1,7 @@
 """Who is calling: a Bearer token or the session cookie, and what a browser must prove beside the cookie."""
 
+from collections.abc import Callable
+
 import msgspec
 from starlette.datastructures import Headers
 
@@ -43,10 +45,17 @@ def identify(access: Access, headers: Headers) -> tuple[Identity | None, bool]:
     return access.authenticate(credentials.token), credentials.is_ambient
 
 
-def require_same_origin(headers: Headers, *, origin: str, allow_absent: bool = False) -> None:
+def require_same_origin(
+    headers: Headers,
+    *,
+    origin: str,
+    allow_absent: bool = False,
+    is_allowed: Callable[[str], bool] = lambda _: False,
+) -> None:
     """Refuse a request that another site made a browser send; `origin` is ours, as `scheme://host[:port]`.
 
-    A browser proves it by Sec-Fetch-Site or by Origin. Raises ForbiddenError.
+    A browser proves it by Sec-Fetch-Site or by Origin; `is_allowed` knows the other origins that may.
+    Raises ForbiddenError.
     """
     site, sent = headers.get("sec-fetch-site"), headers.get("origin")
     if site == "same-origin" and sent in (None, "null", origin):
@@ -55,7 +64,11 @@ def require_same_origin(headers: Headers, *, origin: str, allow_absent: bool = F
         return
     if allow_absent and site is None and sent is None:
         return
-    raise ForbiddenError("a browser session may only be used from this server's own pages")
+    if sent is not None and headers.getlist("origin") == [sent] and is_allowed(sent):
+        return
+    raise ForbiddenError(
+        "a browser session may only be used from this server's own pages and allowed origins"
+    )
 
 
 def require_json(headers: Headers, media_types: tuple[str, ...]) -> None:

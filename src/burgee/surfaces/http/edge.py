@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from burgee.model.limits import DEFAULT_LIMITS, Limits
 from burgee.surfaces.http.answer import STATUS_LINES, Answer
+from burgee.surfaces.http.cors import NO_CORS, Cors
 from burgee.surfaces.http.metrics import Counters
 from burgee.surfaces.http.ofrep import Ofrep
 from burgee.surfaces.http.streams import StreamHub
@@ -36,13 +37,17 @@ class Deadlines:
 
 
 class UsualRequest(NamedTuple):
-    """What the head of an evaluation request says: `key` is empty where all flags are meant."""
+    """What the head of an evaluation request says: `key` is empty where all flags are meant.
+
+    `fields` are lines for the head of the answer, those of CORS.
+    """
 
     key: str
     query: bytes
     headers: dict[bytes, bytes]
     length: int
     is_found: bool
+    fields: bytes = b""
 
 
 class Edge:
@@ -61,7 +66,9 @@ class Edge:
         deadlines: Deadlines | None = None,
         inline: bool = True,
         counts_connections: bool = True,
+        cors: Cors = NO_CORS,
     ) -> None:
+        self.cors = cors
         self.counts_connections = counts_connections
         self.ofrep, self.hub, self.counters = ofrep, hub, counters
         self.limits, self.deadlines, self.inline = limits, deadlines or Deadlines(), inline
@@ -94,13 +101,13 @@ class Edge:
         """Move the coarse clocks on: `now` is monotonic, `wall` Unix seconds."""
         self.now = now
         self.date = b"date: " + formatdate(wall, usegmt=True).encode() + b"\r\n"
-        self.ok = STATUS_LINES[200] + self.date
-        self.not_modified = STATUS_LINES[304] + self.date
+        self.ok = STATUS_LINES[200] + self.date + self.cors.always
+        self.not_modified = STATUS_LINES[304] + self.date + self.cors.always
 
-    def on_the_wire(self, answer: Answer, *, close: bool) -> bytes:
-        """The whole answer as bytes."""
+    def on_the_wire(self, answer: Answer, *, close: bool, fields: bytes = b"") -> bytes:
+        """The whole answer as bytes; `fields` are lines of its head."""
         ending = b"connection: close\r\n" if close else b""
-        return STATUS_LINES[answer.status] + self.date + ending + answer.tail()
+        return STATUS_LINES[answer.status] + self.date + self.cors.always + fields + ending + answer.tail()
 
     def body_limit(self, url: bytes) -> int:
         """How many bytes of body a request to `url` may have."""

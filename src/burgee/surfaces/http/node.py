@@ -17,6 +17,7 @@ from burgee.model.limits import DEFAULT_LIMITS, Limits
 from burgee.service.catalogue import Catalogue
 from burgee.service.services import Services
 from burgee.surfaces.http.app import build_app
+from burgee.surfaces.http.cors import NO_CORS, Cors, CorsLayer
 from burgee.surfaces.http.edge import Deadlines, Edge
 from burgee.surfaces.http.forwarding import Forwarding, reachable
 from burgee.surfaces.http.health import operations_app
@@ -45,6 +46,7 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     poll_seconds: float = 0.01
     inline: bool = True
     limits: Limits = DEFAULT_LIMITS
+    cors: Cors = NO_CORS
 
 
 class Node:
@@ -82,7 +84,7 @@ class Node:
     def _make_listeners(self, limits: Limits) -> list[Listener]:
         options, counters = self._options, self._counters
 
-        def edge(*, inline: bool, counted: bool, limits: Limits = limits) -> Edge:
+        def edge(*, inline: bool, counted: bool, limits: Limits = limits, cors: Cors = NO_CORS) -> Edge:
             return Edge(
                 self.ofrep,
                 self.hub,
@@ -91,14 +93,21 @@ class Node:
                 deadlines=Deadlines(),
                 inline=inline,
                 counts_connections=counted,
+                cors=cors,
             )
 
         routes = [*ofrep_routes(self.ofrep), *stream_routes(self.ofrep, self.hub)]
-        app: ASGIApp = build_app(self._services, evaluation_routes=routes, public_url=options.public_url)
+        cors = options.cors
+        app: ASGIApp = build_app(
+            self._services, evaluation_routes=routes, public_url=options.public_url, cors=cors
+        )
         outer: ASGIApp = app
         if options.writer_socket and not options.writes:
             outer = Forwarding(app, Path(options.writer_socket))
-        main = Listener(Counting(outer, counters), edge(inline=options.inline, counted=True), self._http)
+        if cors.is_on:  # around the forwarding: the writer's answers pass here too, and are dressed once
+            outer = CorsLayer(outer, cors)
+        main_edge = edge(inline=options.inline, counted=True, cors=cors)
+        main = Listener(Counting(outer, counters), main_edge, self._http)
         health = operations_app(self._services.refresher, counters, draining=lambda: main.edge.draining)
         listeners = [main, Listener(health, edge(inline=False, counted=False), self._operations)]
         if options.writer_socket and options.writes:

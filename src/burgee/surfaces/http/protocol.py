@@ -17,6 +17,7 @@ from uvicorn.server import ServerState
 
 from burgee.formats.strict_json import encode
 from burgee.surfaces.http.answer import Answer, json_answer
+from burgee.surfaces.http.cors import sent_origin, unparsed_origin
 from burgee.surfaces.http.edge import HEAD_END, Edge, UsualRequest
 from burgee.surfaces.http.heads import head_fault, is_path, without_offers
 from burgee.surfaces.http.metrics import (
@@ -66,6 +67,7 @@ class BurgeeProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, {}, loop)
         self.access_log = False  # addresses can hold secrets; requests are counted instead
         self.edge = edge
+        self.url, self.headers = b"", []
         self.phase = HEAD  # a connection that says nothing is late, like one that stops in its head
         self.since = edge.now
         self.fed = 0
@@ -111,6 +113,7 @@ class BurgeeProtocol(HttpToolsProtocol):
                 self._answer(request, data[end:], close=False)
                 return
             self.phase, self.since, self.fed, self.chunk = HEAD, self.edge.now, len(data), data
+            self.headers = []
         else:
             self.fed += len(data)
             if phase >= STREAM:
@@ -124,7 +127,11 @@ class BurgeeProtocol(HttpToolsProtocol):
             self._decline_upgrade(data[upgrade.args[0] :])
             return
         except httptools.HttpParserError:
-            if self.phase != REFUSED:
+            if self.phase == HEAD:
+                self.headers = unparsed_origin(data, self.url) or self.headers
+            if self.phase != REFUSED and len(self.url) > self.edge.limits.url_bytes:
+                self._refuse(414, "url", "the address is too long")
+            elif self.phase != REFUSED:
                 self._refuse(400, "malformed", "this is not HTTP/1.1")
         if self.phase == HEAD and self.fed > self.edge.head_bytes:
             self._refuse(431, "headers", "the header fields are too long")
@@ -187,8 +194,7 @@ class BurgeeProtocol(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         self.url += url
         if len(self.url) > self.edge.limits.url_bytes:
-            self._refuse(414, "url", "the address is too long")
-            raise Refused
+            raise Refused  # what follows in these bytes says whom the refusal is for
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.phase == HEAD:  # later ones are trailers, which are for nobody (RFC 9110 section 6.5.1)
@@ -326,7 +332,8 @@ class BurgeeProtocol(HttpToolsProtocol):
         path, _, query = url.partition(b"?")
         key = path[SINGLE_LENGTH:].decode("latin-1") if path.startswith(SINGLE_PREFIX) else ""
         is_found = bool(key) or path in {EVALUATE_PREFIX, SINGLE_PREFIX}
-        request = UsualRequest(key, query, known, len(body), is_found)
+        fields = self.edge.cors.fields(known.get(b"origin"))
+        request = UsualRequest(key, query, known, len(body), is_found, fields)
         if not close and self.fed == len(self.chunk) and b"transfer-encoding" not in known:
             self.edge.remember(request, self.chunk)
         self._answer(request, body, close=close)
@@ -339,7 +346,7 @@ class BurgeeProtocol(HttpToolsProtocol):
             ready = edge.ofrep.quick(key, request.headers, body)
             if ready is not None and not close:
                 tail, outcome = ready
-                self.transport.write(edge.ok + tail)
+                self.transport.write(edge.ok + request.fields + tail)
                 cells = edge.counters.cells
                 cells[outcome] += 1
                 cells[EVALUATE_OK] += 1
@@ -351,31 +358,32 @@ class BurgeeProtocol(HttpToolsProtocol):
         elif request.is_found:
             same = None if close or request.query else edge.ofrep.unchanged(request.headers, body)
             if same is not None:
-                self.transport.write(edge.not_modified + same)
+                self.transport.write(edge.not_modified + request.fields + same)
                 edge.counters.answered(BULK, 304, perf_counter_ns() - started)
                 return
             route, answer = BULK, edge.ofrep.bulk(request.query, request.headers, body)
         else:
             route, answer = BULK, json_answer(404, NOTHING)
-        self._write(answer, close=close)
+        self._write(answer, close=close, fields=request.fields)
         edge.counters.answered(route, answer.status, perf_counter_ns() - started)
 
     def _open_stream(self, known: dict[bytes, bytes], *, close: bool) -> None:
         scope = stream_request(self.edge.ofrep, self.edge.hub, self.url, known)
+        fields = self.edge.cors.fields(known.get(b"origin"))
         if isinstance(scope, Answer):
-            self._write(scope, close=close)
+            self._write(scope, close=close, fields=fields)
             self.edge.counters.answered(STREAM_ROUTE, scope.status, 0)
             return
         self.phase, self.fed = STREAM, 0
         self.sink = TransportSink(self.transport)
         last = known.get(b"last-event-id", b"").decode("latin-1")
         first = self.edge.hub.join(self.sink, scope, last)
-        self.transport.write(self.edge.ok + STREAM_HEAD + first)
+        self.transport.write(self.edge.ok + fields + STREAM_HEAD + first)
         self.edge.counters.answered(STREAM_ROUTE, 200, 0)
         self.headers, self.url, self.scope = [], b"", {}  # type: ignore[typeddict-item]
 
-    def _write(self, answer: Answer, *, close: bool) -> None:
-        self.transport.write(self.edge.on_the_wire(answer, close=close))
+    def _write(self, answer: Answer, *, close: bool, fields: bytes) -> None:
+        self.transport.write(self.edge.on_the_wire(answer, close=close, fields=fields))
         if close:
             self.transport.close()
         elif self.transport.get_write_buffer_size() > BUFFERED_BYTES:
@@ -387,7 +395,10 @@ class BurgeeProtocol(HttpToolsProtocol):
         self.edge.counters.refused(why)
         title = {"type": "about:blank", "status": status, "title": words}
         problem = Answer(status, ((b"content-type", b"application/problem+json"), *headers), encode(title))
-        self.refusal = self.edge.on_the_wire(problem, close=True)
+        # Only where it is sure whose headers these are: those of the request that is refused.
+        origin = sent_origin(self.headers) if self.phase in (HEAD, BODY) else None
+        fields = self.edge.cors.fields(origin)
+        self.refusal = self.edge.on_the_wire(problem, close=True, fields=fields)
         if self.phase == BODY and self.known is None:
             self._take_back()
         self.phase, self.since, self.fed = REFUSED, self.edge.now, 0

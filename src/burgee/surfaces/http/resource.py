@@ -14,6 +14,7 @@ from burgee.service.access import Identity
 from burgee.service.services import Services
 from burgee.surfaces.http.authentication import identify, require_json, require_same_origin
 from burgee.surfaces.http.bodies import CEILING, read_body
+from burgee.surfaces.http.cors import NO_CORS, Cors
 from burgee.surfaces.http.exchange import Answer, Call, ParameterValue
 from burgee.surfaces.http.operation import ANY, JSON, Operation, Payload, Reach
 from burgee.surfaces.http.parameters import read_parameters
@@ -35,11 +36,21 @@ class Pools(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Resource:
-    """An ASGI application for one path; `public_origin` is ours as browsers see it, "" to go by Host."""
+    """An ASGI application for one path; `public_origin` is ours as browsers see it, "" to go by Host.
+
+    `cors` knows the other origins whose pages may write with a cookie.
+    """
 
     def __init__(
-        self, operations: Sequence[Operation], services: Services, *, pools: Pools, public_origin: str
+        self,
+        operations: Sequence[Operation],
+        services: Services,
+        *,
+        pools: Pools,
+        public_origin: str,
+        cors: Cors = NO_CORS,
     ) -> None:
+        self._cors = cors
         self._operations = {operation.method: operation for operation in operations}
         self._allowed = tuple(sorted({*self._operations, *(["HEAD"] if "GET" in self._operations else [])}))
         self._dialect = operations[0].dialect
@@ -102,7 +113,8 @@ class Resource:
         within = identity.flag_sets[0] if identity is not None and identity.flag_sets else None
         self._services.access.require(identity, operation.permission, within)
         if is_ambient and operation.is_unsafe:
-            require_same_origin(headers, origin=self._origin(scope, headers))
+            ours = self._origin(scope, headers)
+            require_same_origin(headers, origin=ours, is_allowed=self._cors.is_allowed)
             require_json(headers, operation.payload.media_types if operation.payload else (JSON,))
         return identity
 

@@ -77,6 +77,27 @@ def test_a_browser_must_come_from_our_own_pages(pairs: list[tuple[str, str]], al
             require_same_origin(headers(*pairs), origin=OURS)
 
 
+@pytest.mark.parametrize(
+    ("pairs", "allowed"),
+    [
+        ([("origin", "https://app.example.com")], True),
+        ([("origin", "https://app.example.com"), ("sec-fetch-site", "cross-site")], True),
+        ([("origin", "https://app.example.com"), ("origin", "https://app.example.com")], False),
+        ([("origin", "https://evil.example"), ("origin", "https://app.example.com")], False),
+        ([("origin", "https://evil.example")], False),
+        ([("sec-fetch-site", "cross-site")], False),
+        ([], False),
+    ],
+)
+def test_a_browser_may_also_come_from_an_allowed_origin(pairs: list[tuple[str, str]], allowed: bool) -> None:
+    may = {"https://app.example.com"}.__contains__
+    if allowed:
+        require_same_origin(headers(*pairs), origin=OURS, is_allowed=may)
+    else:
+        with pytest.raises(ForbiddenError):
+            require_same_origin(headers(*pairs), origin=OURS, is_allowed=may)
+
+
 def test_the_cookie_is_secure_only_over_https() -> None:
     assert session_cookie("t", max_age=5, is_https=False) == (
         "burgee-session=t; Path=/; Max-Age=5; HttpOnly; SameSite=Strict"
