@@ -11,6 +11,7 @@ BurgeeError
 │   ├── KeyReservedError       a deleted key that is still inside its tombstone period
 │   └── IdempotencyReuseError  the same Idempotency-Key with another request
 ├── UnauthenticatedError       no identity, or one that cannot be verified
+│   └── UnidentifiedError      a token that is good in every way, but does not say whose it is
 ├── ForbiddenError             a known identity without the right
 ├── UnavailableError           try again later; evaluation is never affected by it
 │   ├── ReadOnlyError          the store refuses writes (degraded start, damaged file)
@@ -100,6 +101,10 @@ class IdempotencyReuseError(ConflictError):
 
 class UnauthenticatedError(BurgeeError):
     """No identity, or one that cannot be verified."""
+
+
+class UnidentifiedError(UnauthenticatedError):
+    """A token that is signed and in time, but does not say whose it is."""
 
 
 class ForbiddenError(BurgeeError):

@@ -39,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     token: str = ""
     streams: int = DEFAULT_LIMITS.streams
     connections: int = DEFAULT_LIMITS.connections
+    rds_strict_compat: bool = False
 
     @classmethod
     def from_mapping(cls, env: Mapping[str, str]) -> "Settings":
@@ -115,6 +116,13 @@ def _web_address(text: str) -> str:
     return text.strip().rstrip("/")
 
 
+def _switch(text: str) -> bool:
+    word = text.strip().lower()
+    if word not in {"true", "false"}:
+        raise ValueError(f"{text!r} is not true or false")
+    return word == "true"
+
+
 def _host(text: str) -> str:
     host = text.strip()
     if any(sign in host for sign in "/ @") or (host.count(":") == 1):
@@ -140,4 +148,5 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "token": str.strip,
     "streams": _number(1, 1_000_000),
     "connections": _number(1, 1_000_000),
+    "rds_strict_compat": _switch,
 }

@@ -30,11 +30,12 @@ class FlagPublishing(Publishing):
         precondition: Precondition = NO_CONDITION,
         force: bool = False,
         remember: Remember | None = None,
+        new_id: str = "",
     ) -> Published:
         """Create the flag or replace its content; a flag set that does not exist is created with it.
 
-        Raises AlreadyExistsError, VersionConflictError, and KeyReservedError for a key deleted in the last
-        30 days unless `force`.
+        `new_id` is the UUID of a flag that is created; "" makes one. Raises AlreadyExistsError,
+        VersionConflictError, and KeyReservedError for a key deleted in the last 30 days unless `force`.
         """
 
         def attempt() -> Published:
@@ -44,7 +45,9 @@ class FlagPublishing(Publishing):
             precondition.require(f"flag {key}", 0 if before is None else before.version)
             self._require_free(there, force=force)
             action = "flag.created" if before is None else "flag.updated"
-            return self._write(base, key, draft, there, action=action, author=author, remember=remember)
+            return self._write(
+                base, key, draft, there, action=action, author=author, remember=remember, new_id=new_id
+            )
 
         return self._attempt(attempt, precondition)
 
@@ -165,12 +168,15 @@ class FlagPublishing(Publishing):
         author: Author,
         remember: Remember | None,
         origin: Flag | None = None,
+        new_id: str = "",
     ) -> Published:
         before = there if isinstance(there, Flag) else None
         if before is not None and same_content(draft, draft_of_flag(before)):
             return Published(flag_set=base.flag_set, flag=before, before=before, changed=False)
         after_set = self._next_set(base, author)
-        flag = next_flag(draft, key=key, there=there, origin=origin, flag_set=after_set, author=author)
+        flag = next_flag(
+            draft, key=key, there=there, origin=origin, flag_set=after_set, author=author, new_id=new_id
+        )
         # What leaves the rule alone must work on a flag that was let in leniently: above all, to disable it.
         known = before if before is not None else origin
         lenient = origin is not None or (known is not None and _same_rule(known, flag))

@@ -31,17 +31,19 @@ def next_flag(
     flag_set: FlagSet,
     author: Author,
     origin: Flag | None = None,
+    new_id: str = "",
 ) -> Flag:
     """What `draft` makes of what is `there`, at the time and revision of `flag_set`.
 
     `origin` is the flag that a restore goes back to. A key that is used again after a deletion is another
-    flag: it counts on from the tombstone's version, but has an id and a creation of its own.
+    flag: it counts on from the tombstone's version, but has an id and a creation of its own. `new_id` is the
+    id of a new flag that was needed before it.
     """
     same = there if isinstance(there, Flag) else origin
     content = {name: getattr(draft, name) for name in FlagDraft.__struct_fields__}
     return Flag(
         **content,
-        id=same.id if same is not None else str(uuid.uuid4()),
+        id=same.id if same is not None else new_id or str(uuid.uuid4()),
         key=key,
         flag_set=flag_set.key,
         version=there.version + 1 if there is not None else 1,

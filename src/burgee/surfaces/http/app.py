@@ -1,5 +1,6 @@
 """The HTTP application: the route table, behind the envelope that every answer wears."""
 
+import re
 import uuid
 from collections.abc import Callable, Sequence
 from itertools import groupby
@@ -16,6 +17,7 @@ from starlette.types import Lifespan
 from burgee.errors import NotFoundError
 from burgee.service.services import Services
 from burgee.surfaces.http.envelope import Envelope
+from burgee.surfaces.http.operation import Operation
 from burgee.surfaces.http.problems import MethodNotAllowedError
 from burgee.surfaces.http.resource import Pools, Resource
 from burgee.surfaces.http.routes import OPERATIONS
@@ -39,7 +41,7 @@ def build_app(
     origin = "/".join(public_url.split("/")[:3])
     by_path = groupby(sorted(OPERATIONS, key=lambda o: o.path), key=lambda o: o.path)
     resources = [
-        Route(path, Resource(tuple(operations), services, pools=pools, public_origin=origin))
+        _route(path, tuple(operations), services, pools=pools, public_origin=origin)
         for path, operations in by_path
     ]
     app = Starlette(
@@ -55,6 +57,15 @@ def build_app(
     # Another path is another thing: no redirect may carry a request to where it was not sent.
     app.router.redirect_slashes = False
     return app
+
+
+def _route(
+    path: str, operations: tuple[Operation, ...], services: Services, *, pools: Pools, public_origin: str
+) -> Route:
+    route = Route(path, Resource(operations, services, pools=pools, public_origin=public_origin))
+    if operations[0].dialect is not None:
+        route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + "/?$")
+    return route
 
 
 def _as_ours(_: Request, error: Exception) -> Response:

@@ -63,6 +63,8 @@ def require_json(headers: Headers, media_types: tuple[str, ...]) -> None:
 
     Raises UnsupportedMediaTypeError.
     """
+    if "*/*" in media_types:
+        return
     if headers.get("content-type", "").partition(";")[0].strip().lower() not in media_types:
         message = f"a browser session needs Content-Type {' or '.join(media_types)}"
         raise UnsupportedMediaTypeError([Fault("", "unsupported-media-type", message)])

@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document, generated from the route table."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ from burgee.model.flag import Flag
 from burgee.model.flag_set import FlagSet
 from burgee.service.drafts import FlagDraft, FlagSetDraft
 from burgee.surfaces.http.openapi_evaluation import EVALUATION_PATHS, EVALUATION_SCHEMAS
-from burgee.surfaces.http.operation import PROBLEM, Operation, Payload, Reply
+from burgee.surfaces.http.operation import ANY, PROBLEM, Operation, Payload, Reply
 from burgee.surfaces.http.payloads import read_only_members
 from burgee.surfaces.http.problems import INTERNAL, KINDS, Problem
 
@@ -63,13 +64,14 @@ def _types(operations: Sequence[Operation]) -> list[Any]:
     for operation in operations:
         schemas += [reply.schema for reply in operation.replies]
         schemas += [operation.payload.schema] if operation.payload else []
+        schemas += [operation.dialect.error_schema] if operation.dialect else []
     return list(dict.fromkeys(each for each in schemas if isinstance(each, type)))
 
 
 def _operation(operation: Operation, known: dict[Any, dict[str, Any]]) -> dict[str, Any]:
     responses = {str(reply.status): _reply(reply, known) for reply in operation.replies}
     for status in operation.all_problems():
-        responses[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
+        responses[str(status)] = _refusal(operation, status, known)
     document: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
@@ -86,13 +88,20 @@ def _operation(operation: Operation, known: dict[Any, dict[str, Any]]) -> dict[s
     return document
 
 
+def _refusal(operation: Operation, status: int, known: dict[Any, dict[str, Any]]) -> dict[str, Any]:
+    if operation.dialect is None:
+        return {"$ref": f"#/components/responses/Problem{status}"}
+    description = HTTPStatus(status).phrase
+    return _reply(Reply(status=status, description=description, schema=operation.dialect.error_schema), known)
+
+
 def _payload(payload: Payload, known: dict[Any, dict[str, Any]]) -> dict[str, Any]:
     content: dict[str, Any] = {"schema": _schema(payload.schema, known)}
     if payload.example is not None:
         content["example"] = payload.example
     return {
         "required": payload.required,
-        "content": dict.fromkeys(payload.media_types, content),
+        "content": {name: content for name in payload.media_types if name != ANY},
     }
 
 

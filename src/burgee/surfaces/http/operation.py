@@ -5,9 +5,11 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 import msgspec
+from starlette.datastructures import Headers
 
 from burgee.model.json import JsonObject
 from burgee.service.access import Permission
+from burgee.service.services import Services
 from burgee.surfaces.http.exchange import Answer, Call
 from burgee.surfaces.http.parameters import Parameter
 
@@ -23,6 +25,24 @@ Schema: TypeAlias = type | JsonObject
 
 Handler: TypeAlias = Callable[[Call], Answer]
 """A plain function that runs in a worker thread (stores block) and raises errors of `burgee.errors`."""
+
+
+ErrorAnswer: TypeAlias = Callable[[Exception, Services, Headers], Answer]
+"""Words an error for a client, who sent these headers."""
+
+ANY = "*/*"
+"""Among the media types of a payload: the body is read whatever Content-Type says."""
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """How a source API differs on the wire, on all its paths.
+
+    A path may end in a slash, query parameters that are not declared are passed over, and errors are
+    written by `error_answer`, with bodies of `error_schema`.
+    """
+
+    error_answer: ErrorAnswer
+    error_schema: type
 
 
 class Ceiling(Enum):
@@ -80,6 +100,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     replies: tuple[Reply, ...]
     problems: tuple[int, ...] = ()
     reach: Reach = Reach.NAMED
+    dialect: Dialect | None = None
 
     @property
     def is_unsafe(self) -> bool:

@@ -111,9 +111,14 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_parameters(
-    declared: Sequence[Parameter], *, path: Mapping[str, str], query: bytes, headers: Headers
+    declared: Sequence[Parameter],
+    *,
+    path: Mapping[str, str],
+    query: bytes,
+    headers: Headers,
+    is_strict: bool = True,
 ) -> dict[str, ParameterValue]:
-    """Every parameter sent, by name.
+    """Every parameter sent, by name; unless `is_strict`, query parameters that are unknown are passed over.
 
     Raises InvalidRequestError with all faults: unknown or repeated query parameters, values out of bounds,
     a query that is not UTF-8.
@@ -124,6 +129,8 @@ def read_parameters(
     sent: list[tuple[Parameter, str]] = [(by_place[Place.PATH][name], path[name]) for name in path]
     for name, text in _query_fields(query):
         parameter = by_place[Place.QUERY].get(name)
+        if parameter is None and not is_strict:
+            continue
         if parameter is None:
             found.append((Place.QUERY, Fault("", "unknown-parameter", f"unknown parameter {name[:64]!a}")))
         elif any(parameter is earlier for earlier, _ in sent):

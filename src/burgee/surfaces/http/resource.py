@@ -15,13 +15,16 @@ from burgee.service.services import Services
 from burgee.surfaces.http.authentication import identify, require_json, require_same_origin
 from burgee.surfaces.http.bodies import CEILING, read_body
 from burgee.surfaces.http.exchange import Answer, Call, ParameterValue
-from burgee.surfaces.http.operation import JSON, Operation, Payload, Reach
+from burgee.surfaces.http.operation import ANY, JSON, Operation, Payload, Reach
 from burgee.surfaces.http.parameters import read_parameters
 from burgee.surfaces.http.preconditions import IF_NONE_MATCH, unless_unchanged, with_etag
 from burgee.surfaces.http.problems import MethodNotAllowedError, UnsupportedMediaTypeError
 
 FLAG_SET = "flagSet"
 """The parameter that names the flag set an identity must be allowed to touch."""
+
+ERROR_ANSWER = "burgee.error_answer"
+"""The key in the ASGI scope under which a path with errors of its own leaves what writes them."""
 
 
 class Pools(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +42,7 @@ class Resource:
     ) -> None:
         self._operations = {operation.method: operation for operation in operations}
         self._allowed = tuple(sorted({*self._operations, *(["HEAD"] if "GET" in self._operations else [])}))
+        self._dialect = operations[0].dialect
         self._services = services
         self._pools = pools
         self._public_origin = public_origin
@@ -46,6 +50,9 @@ class Resource:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or raise an error of `burgee.errors` before anything was sent."""
         method = scope["method"]
+        if self._dialect is not None:
+            words = self._dialect.error_answer
+            scope[ERROR_ANSWER] = lambda error: words(error, self._services, Headers(scope=scope))
         operation = self._operations.get("GET" if method == "HEAD" else method)
         if operation is None:
             raise MethodNotAllowedError(self._allowed)
@@ -108,7 +115,13 @@ def _parameters(operation: Operation, scope: Scope, headers: Headers) -> dict[st
     if b"%2f" in scope.get("raw_path", b"").lower():
         # Decoded, it would be another path; no key contains a slash, so nothing can be there.
         raise NotFoundError("there is nothing at this path")
-    return read_parameters(operation.parameters, path=path, query=scope["query_string"], headers=headers)
+    return read_parameters(
+        operation.parameters,
+        path=path,
+        query=scope["query_string"],
+        headers=headers,
+        is_strict=operation.dialect is None,
+    )
 
 
 def _media_type(payload: Payload, headers: Headers) -> str:
@@ -117,6 +130,8 @@ def _media_type(payload: Payload, headers: Headers) -> str:
     media_type = media_type.strip().lower()
     charset = rest.strip().lower().replace('"', "")
     encoding = headers.get("content-encoding", "identity").strip().lower()
+    if ANY in payload.media_types and encoding == "identity":
+        return media_type
     if media_type in payload.media_types and charset in ("", "charset=utf-8") and encoding == "identity":
         return media_type
     wanted = " or ".join(payload.media_types)

@@ -1,0 +1,143 @@
+"""The Real-Dev-Squad dialect: the paths, bodies and answers of feature-flag-backend, without its holes.
+
+docs/reference/rds.md says what is kept, what is fixed and what is new; the wire format is that of
+reference/source-systems.md, section 1.
+"""
+
+from typing import Any
+
+from burgee.service.access import Permission
+from burgee.surfaces.http import rds_flags
+from burgee.surfaces.http.exchange import Answer, Call
+from burgee.surfaces.http.management.cursors import CURSOR
+from burgee.surfaces.http.operation import ANY, JSON, Handler, Operation, Payload, Reach, Reply
+from burgee.surfaces.http.parameters import Parameter, Place
+from burgee.surfaces.http.rds_errors import RDS
+from burgee.surfaces.http.rds_views import RdsCreated, RdsFlag
+from burgee.surfaces.http.route_parameters import LIMIT
+
+_TEXT = "text/plain"
+_FLAGS = "/feature-flags"
+_FLAG = _FLAGS + "/{flagId}"
+_FLAG_ID = Parameter(
+    name="flagId", place=Place.PATH, description="The id of the flag.", max_length=4_096, example="a UUID"
+)
+_USER_BODY = {"userId": {"type": "string", "description": "Ignored: who acts is whom the token is for."}}
+_STATUS = {"type": "string", "description": "ENABLED or DISABLED, in whatever case."}
+
+
+def _payload(required: tuple[str, ...], members: dict[str, Any], example: dict[str, Any]) -> Payload:
+    schema = {"type": "object", "required": list(required), "properties": {**members, **_USER_BODY}}
+    return Payload(schema=schema, media_types=(JSON, ANY), example=example)
+
+
+def _operation(
+    name: str,
+    method: str,
+    path: str,
+    handler: Handler,
+    summary: str,
+    *,
+    reply: Reply,
+    permission: Permission | None = Permission.READ,
+    problems: tuple[int, ...] = (),
+    **more: Any,
+) -> Operation:
+    return Operation(
+        name=name,
+        method=method,
+        path=path,
+        permission=permission,
+        handler=handler,
+        summary=summary,
+        tag="Real-Dev-Squad",
+        reach=Reach.DEFAULT,
+        dialect=RDS,
+        replies=(reply,),
+        problems=(*problems, 500) if permission is not None else problems,
+        **more,
+    )
+
+
+def _ok(schema: Any, description: str = "As it is now.", *, status: int = 200) -> Reply:
+    return Reply(status=status, description=description, schema=schema)
+
+
+def _health(_: Call) -> Answer:
+    headers = (("content-type", f"{_TEXT}; charset=utf-8"),)
+    return Answer(body=b"Server health is good!!", headers=headers)
+
+
+_DELETED = Reply(status=204, description="Deleted.")
+_TEXTS = {
+    "name": {"type": "string", "minLength": 1, "maxLength": 256},
+    "description": {"type": "string", "minLength": 1, "maxLength": 4096},
+}
+
+RDS_OPERATIONS: tuple[Operation, ...] = (
+    _operation(
+        "rdsHealthCheck",
+        "GET",
+        "/health-check",
+        _health,
+        "Whether the server answers",
+        reply=Reply(status=200, description="It does.", schema={"type": "string"}, media_type=_TEXT),
+        permission=None,
+    ),
+    _operation(
+        "rdsCreateFlag",
+        "POST",
+        _FLAGS,
+        rds_flags.create_flag,
+        "Create a boolean flag that is on",
+        permission=Permission.WRITE,
+        payload=_payload(
+            ("name", "description"), _TEXTS, {"name": "dark mode", "description": "The dark colours"}
+        ),
+        reply=_ok(RdsCreated, "Created.", status=201),
+        problems=(409, 422),
+    ),
+    _operation(
+        "rdsListFlags",
+        "GET",
+        _FLAGS,
+        rds_flags.list_flags,
+        "All flags of the default flag set",
+        parameters=(LIMIT, CURSOR),
+        reply=_ok({"type": "array", "items": {"$ref": "#/components/schemas/RdsFlag"}}),
+    ),
+    _operation(
+        "rdsGetFlag",
+        "GET",
+        _FLAG,
+        rds_flags.get_flag,
+        "One flag by its id",
+        parameters=(_FLAG_ID,),
+        reply=_ok(RdsFlag),
+        problems=(404,),
+    ),
+    _operation(
+        "rdsPatchFlag",
+        "PATCH",
+        _FLAG,
+        rds_flags.patch_flag,
+        "Change a flag's status, name or description",
+        permission=Permission.WRITE,
+        parameters=(_FLAG_ID,),
+        payload=_payload((), {"status": _STATUS, **_TEXTS}, {"status": "DISABLED"}),
+        reply=_ok(RdsFlag),
+        problems=(404, 409),
+    ),
+    _operation(
+        "rdsDeleteFlag",
+        "DELETE",
+        _FLAG,
+        rds_flags.delete_flag,
+        "Delete a flag by its id",
+        permission=Permission.WRITE,
+        parameters=(_FLAG_ID,),
+        reply=_DELETED,
+        problems=(404, 409),
+    ),
+)
+"""Every operation of the dialect."""
