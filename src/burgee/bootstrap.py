@@ -68,7 +68,7 @@ def open_application(
             inspector=inspector,
             limits=settings.limits,
             clock=clock,
-            rds_strict=settings.rds_strict_compat,
+            rds_strict_compat=settings.rds_strict_compat,
         )
 
 

@@ -11,6 +11,7 @@ BurgeeError
 │   ├── KeyReservedError       a deleted key that is still inside its tombstone period
 │   └── IdempotencyReuseError  the same Idempotency-Key with another request
 ├── UnauthenticatedError       no identity, or one that cannot be verified
+│   ├── NoCredentialsError     nothing was sent that says who is calling
 │   └── UnidentifiedError      a token that is good in every way, but does not say whose it is
 ├── ForbiddenError             a known identity without the right
 ├── UnavailableError           try again later; evaluation is never affected by it
@@ -101,6 +102,10 @@ class IdempotencyReuseError(ConflictError):
 
 class UnauthenticatedError(BurgeeError):
     """No identity, or one that cannot be verified."""
+
+
+class NoCredentialsError(UnauthenticatedError):
+    """Nothing was sent that says who is calling."""
 
 
 class UnidentifiedError(UnauthenticatedError):

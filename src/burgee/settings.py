@@ -102,6 +102,13 @@ def _number(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+def _switch(text: str) -> bool:
+    word = text.strip().lower()
+    if word not in {"true", "false"}:
+        raise ValueError(f"{text!r} is not true or false")
+    return word == "true"
+
+
 def _generation(text: str) -> FractionalGeneration:
     try:
         return FractionalGeneration(text.strip().lower())
@@ -114,13 +121,6 @@ def _web_address(text: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"{text!r} is not an http or https address")
     return text.strip().rstrip("/")
-
-
-def _switch(text: str) -> bool:
-    word = text.strip().lower()
-    if word not in {"true", "false"}:
-        raise ValueError(f"{text!r} is not true or false")
-    return word == "true"
 
 
 def _host(text: str) -> str:

@@ -25,5 +25,5 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     inspector: Inspector
     limits: Limits
     clock: Clock
-    rds_strict: bool = False
+    rds_strict_compat: bool = False
     """Whether the RDS dialect gives the source's old answers (BURGEE_RDS_STRICT_COMPAT)."""

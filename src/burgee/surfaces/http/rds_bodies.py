@@ -62,7 +62,7 @@ class Body:
 
 def required(*names: str, call: Call) -> RdsError:
     """The refusal of a body without `names`; the source also named the user, who is the token's here."""
-    listed = [*names, "userId"] if call.services.rds_strict else list(names)
+    listed = [*names, "userId"] if call.services.rds_strict_compat else list(names)
     words = " and ".join([", ".join(listed[:-1]), listed[-1]]) if len(listed) > 1 else listed[0]
     verb = "are" if len(listed) > 1 else "is"
     return RdsError(400, f"Check the request body passed {words} {verb} required.")

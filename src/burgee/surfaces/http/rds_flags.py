@@ -41,7 +41,7 @@ def list_flags(call: Call) -> Answer:
         items = [flag_view(flag) for flag in page.items]
         return page_answer(call, items, write_cursor(call, page.next_cursor))
     flags = call.services.browser.snapshot(DEFAULT_FLAG_SET).flags
-    if not flags and call.services.rds_strict:
+    if not flags and call.services.rds_strict_compat:
         raise RdsError(404, "No feature flags found.")
     return json_answer([flag_view(flag) for flag in flags])
 
@@ -56,7 +56,7 @@ def patch_flag(call: Call) -> Answer:
     body = Body(call, malformed=RdsError(400, "Error in reading input"))
     body.text("userId")
     patch: JsonObject = {}
-    if not call.services.rds_strict:
+    if not call.services.rds_strict_compat:
         name = body.bounded("name", NAME_CHARACTERS)
         description = body.bounded("description", DESCRIPTION_CHARACTERS)
         patch = {key: text for key, text in (("name", name), ("description", description)) if text}
