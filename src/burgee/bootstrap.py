@@ -21,6 +21,7 @@ from burgee.service.catalogue import Catalogue, LiveCatalogue
 from burgee.service.commit import Committer
 from burgee.service.compiler import SetCompiler
 from burgee.service.inspection import Inspector
+from burgee.service.overrides import Overrides
 from burgee.service.publish import Publisher
 from burgee.service.refresh import Refresher
 from burgee.service.services import Services
@@ -68,6 +69,7 @@ def open_application(
             inspector=inspector,
             limits=settings.limits,
             clock=clock,
+            overrides=Overrides(store, clock),
             rds_strict_compat=settings.rds_strict_compat,
         )
 

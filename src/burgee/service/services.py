@@ -9,6 +9,7 @@ from burgee.service.audit_log import AuditLog
 from burgee.service.browse import Browser
 from burgee.service.catalogue import LiveCatalogue
 from burgee.service.inspection import Inspector
+from burgee.service.overrides import Overrides
 from burgee.service.publish import Publisher
 from burgee.service.refresh import Refresher
 
@@ -25,5 +26,6 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     inspector: Inspector
     limits: Limits
     clock: Clock
+    overrides: Overrides
     rds_strict_compat: bool = False
     """Whether the RDS dialect gives the source's old answers (BURGEE_RDS_STRICT_COMPAT)."""

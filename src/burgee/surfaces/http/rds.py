@@ -7,13 +7,13 @@ reference/source-systems.md, section 1.
 from typing import Any
 
 from burgee.service.access import Permission
-from burgee.surfaces.http import rds_flags
+from burgee.surfaces.http import rds_evaluation, rds_flags, rds_users
 from burgee.surfaces.http.exchange import Answer, Call
 from burgee.surfaces.http.management.cursors import CURSOR
 from burgee.surfaces.http.operation import ANY, JSON, Handler, Operation, Payload, Reach, Reply
 from burgee.surfaces.http.parameters import Parameter, Place
 from burgee.surfaces.http.rds_errors import RDS
-from burgee.surfaces.http.rds_views import RdsCreated, RdsFlag
+from burgee.surfaces.http.rds_views import RdsCreated, RdsEvaluation, RdsFlag, RdsMapping
 from burgee.surfaces.http.route_parameters import LIMIT
 
 _TEXT = "text/plain"
@@ -21,6 +21,11 @@ _FLAGS = "/feature-flags"
 _FLAG = _FLAGS + "/{flagId}"
 _FLAG_ID = Parameter(
     name="flagId", place=Place.PATH, description="The id of the flag.", max_length=4_096, example="a UUID"
+)
+_MAPPINGS = "/users/{userId}/feature-flags"
+_MAPPING = _MAPPINGS + "/{flagId}"
+_USER_ID = Parameter(
+    name="userId", place=Place.PATH, description="Who: the user's id.", min_length=1, example="ada"
 )
 _USER_BODY = {"userId": {"type": "string", "description": "Ignored: who acts is whom the token is for."}}
 _STATUS = {"type": "string", "description": "ENABLED or DISABLED, in whatever case."}
@@ -64,6 +69,10 @@ def _ok(schema: Any, description: str = "As it is now.", *, status: int = 200) -
     return Reply(status=status, description=description, schema=schema)
 
 
+def _array(of: str) -> dict[str, Any]:
+    return {"type": "array", "items": {"$ref": f"#/components/schemas/{of}"}}
+
+
 def _health(_: Call) -> Answer:
     headers = (("content-type", f"{_TEXT}; charset=utf-8"),)
     return Answer(body=b"Server health is good!!", headers=headers)
@@ -105,7 +114,7 @@ RDS_OPERATIONS: tuple[Operation, ...] = (
         rds_flags.list_flags,
         "All flags of the default flag set",
         parameters=(LIMIT, CURSOR),
-        reply=_ok({"type": "array", "items": {"$ref": "#/components/schemas/RdsFlag"}}),
+        reply=_ok(_array("RdsFlag")),
     ),
     _operation(
         "rdsGetFlag",
@@ -139,6 +148,81 @@ RDS_OPERATIONS: tuple[Operation, ...] = (
         parameters=(_FLAG_ID,),
         reply=_DELETED,
         problems=(404, 409),
+    ),
+    _operation(
+        "rdsCreateMapping",
+        "POST",
+        _MAPPING,
+        rds_users.create_mapping,
+        "Pin a user to a status of a flag",
+        permission=Permission.WRITE,
+        parameters=(_USER_ID, _FLAG_ID),
+        payload=_payload(("status",), {"status": _STATUS}, {"status": "ENABLED"}),
+        reply=_ok(RdsMapping),
+        problems=(404, 409, 422),
+    ),
+    _operation(
+        "rdsPatchMapping",
+        "PATCH",
+        _MAPPING,
+        rds_users.patch_mapping,
+        "Change what a user is pinned to",
+        permission=Permission.WRITE,
+        parameters=(_USER_ID, _FLAG_ID),
+        payload=_payload(("status",), {"status": _STATUS}, {"status": "DISABLED"}),
+        reply=_ok(RdsMapping),
+        problems=(404, 409, 422),
+    ),
+    _operation(
+        "rdsGetMapping",
+        "GET",
+        _MAPPING,
+        rds_users.get_mapping,
+        "What a user is pinned to",
+        parameters=(_USER_ID, _FLAG_ID),
+        reply=_ok(RdsMapping),
+        problems=(404,),
+    ),
+    _operation(
+        "rdsDeleteMapping",
+        "DELETE",
+        _MAPPING,
+        rds_users.delete_mapping,
+        "Give a user what everybody gets",
+        permission=Permission.WRITE,
+        parameters=(_USER_ID, _FLAG_ID),
+        reply=_DELETED,
+        problems=(404, 409),
+    ),
+    _operation(
+        "rdsListMappings",
+        "GET",
+        _MAPPINGS,
+        rds_users.list_mappings,
+        "All that a user is pinned to",
+        parameters=(_USER_ID, LIMIT, CURSOR),
+        reply=_ok(_array("RdsMapping")),
+    ),
+    _operation(
+        "rdsEvaluateFlag",
+        "GET",
+        _MAPPING + "/evaluation",
+        rds_evaluation.evaluate_flag,
+        "What a flag is for a user",
+        permission=Permission.EVALUATE,
+        parameters=(_USER_ID, _FLAG_ID),
+        reply=_ok(RdsEvaluation),
+        problems=(404,),
+    ),
+    _operation(
+        "rdsEvaluateFlags",
+        "GET",
+        _MAPPINGS + "/evaluation",
+        rds_evaluation.evaluate_flags,
+        "What all flags are for a user",
+        permission=Permission.EVALUATE,
+        parameters=(_USER_ID,),
+        reply=_ok(_array("RdsEvaluation")),
     ),
 )
 """Every operation of the dialect."""

@@ -2,6 +2,7 @@
 
 import uuid
 
+from burgee.engine.program import Program
 from burgee.errors import AlreadyExistsError, KeyReservedError, NotFoundError
 from burgee.model.flag import DEFAULT_FLAG_SET, Flag
 from burgee.model.json import JsonObject
@@ -89,6 +90,15 @@ def flag_of(call: Call, *, missing: str = "Feature flag not found") -> Flag:
         return call.services.browser.flag_by_id(DEFAULT_FLAG_SET, call.text("flagId"))
     except NotFoundError:
         raise RdsError(404, missing) from None
+
+
+def program_of(call: Call) -> Program | None:
+    """What evaluates the default flag set, None before its first publish.
+
+    Looks first whether another process has published.
+    """
+    call.services.refresher.poll()
+    return call.services.live.current.programs.get(DEFAULT_FLAG_SET)
 
 
 def _published(call: Call, draft: FlagDraft) -> Flag:
