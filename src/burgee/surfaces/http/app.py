@@ -63,7 +63,7 @@ def _route(
     path: str, operations: tuple[Operation, ...], services: Services, *, pools: Pools, public_origin: str
 ) -> Route:
     route = Route(path, Resource(operations, services, pools=pools, public_origin=public_origin))
-    if operations[0].is_lenient:
+    if operations[0].dialect is not None:
         route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + "/?$")
     return route
 

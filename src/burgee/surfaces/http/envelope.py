@@ -14,9 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from burgee.errors import BurgeeError, NotFoundError
 from burgee.model.limits import Limits
 from burgee.surfaces.http.bodies import CEILING, ClientGoneError, counted
-from burgee.surfaces.http.exchange import ERROR_FORM
 from burgee.surfaces.http.problems import problem_answer
-from burgee.surfaces.http.resource import send_answer
+from burgee.surfaces.http.resource import ERROR_ANSWER, send_answer
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 """A request id that a client may choose; any other is replaced by our own."""
@@ -74,8 +73,8 @@ class Envelope:
             shown = (
                 NotFoundError("there is nothing at this path") if isinstance(error, HTTPException) else error
             )
-            form = scope.get(ERROR_FORM)
-            answer = form.answer(shown, request_id) if form else problem_answer(shown, request_id=request_id)
+            words = scope.get(ERROR_ANSWER)
+            answer = words(shown) if words is not None else problem_answer(shown, request_id=request_id)
             await send_answer(answer, send_dressed, without_body=scope["method"] == "HEAD")
         if self._log_requests:
             seconds = round(time.monotonic() - started, 6)

@@ -76,9 +76,6 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         return next((value for found, value in self.headers if found.lower() == name), None)
 
 
-ERROR_FORM = "burgee.error_form"
-"""The key in the ASGI scope of the `ErrorForm` of the path that matched, None for problem documents."""
-
 JSON_TYPE = ("content-type", "application/json; charset=utf-8")
 
 _encoder = msgspec.json.Encoder()

@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document, generated from the route table."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -63,18 +64,14 @@ def _types(operations: Sequence[Operation]) -> list[Any]:
     for operation in operations:
         schemas += [reply.schema for reply in operation.replies]
         schemas += [operation.payload.schema] if operation.payload else []
-        schemas += [operation.error_form.schema] if operation.error_form else []
+        schemas += [operation.dialect.error_schema] if operation.dialect else []
     return list(dict.fromkeys(each for each in schemas if isinstance(each, type)))
 
 
 def _operation(operation: Operation, known: dict[Any, dict[str, Any]]) -> dict[str, Any]:
     responses = {str(reply.status): _reply(reply, known) for reply in operation.replies}
     for status in operation.all_problems():
-        responses[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
-        if operation.error_form is not None:
-            said = _problem_responses()[f"Problem{status}"]["description"]
-            error = Reply(status=status, description=said, schema=operation.error_form.schema)
-            responses[str(status)] = _reply(error, known)
+        responses[str(status)] = _refusal(operation, status, known)
     document: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
@@ -89,6 +86,13 @@ def _operation(operation: Operation, known: dict[Any, dict[str, Any]]) -> dict[s
     if operation.payload is not None:
         document["requestBody"] = _payload(operation.payload, known)
     return document
+
+
+def _refusal(operation: Operation, status: int, known: dict[Any, dict[str, Any]]) -> dict[str, Any]:
+    if operation.dialect is None:
+        return {"$ref": f"#/components/responses/Problem{status}"}
+    description = HTTPStatus(status).phrase
+    return _reply(Reply(status=status, description=description, schema=operation.dialect.error_schema), known)
 
 
 def _payload(payload: Payload, known: dict[Any, dict[str, Any]]) -> dict[str, Any]:

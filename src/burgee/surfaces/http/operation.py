@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 import msgspec
+from starlette.datastructures import Headers
 
 from burgee.model.json import JsonObject
 from burgee.service.access import Permission
@@ -18,14 +19,30 @@ MERGE_PATCH = "application/merge-patch+json"
 PROBLEM = "application/problem+json"
 HTML = "text/html"
 FORM = "application/x-www-form-urlencoded"
-ANY = "*/*"
-"""Among the media types of a payload: the body is read whatever Content-Type says."""
 
 Schema: TypeAlias = type | JsonObject
 """A msgspec type, from which the JSON schema is generated, or a JSON schema as it is."""
 
 Handler: TypeAlias = Callable[[Call], Answer]
 """A plain function that runs in a worker thread (stores block) and raises errors of `burgee.errors`."""
+
+
+ErrorAnswer: TypeAlias = Callable[[Exception, Services, Headers], Answer]
+"""Words an error for a client, who sent these headers."""
+
+ANY = "*/*"
+"""Among the media types of a payload: the body is read whatever Content-Type says."""
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """How a source API differs on the wire, on all its paths.
+
+    A path may end in a slash, query parameters that are not declared are passed over, and errors are
+    written by `error_answer`, with bodies of `error_schema`.
+    """
+
+    error_answer: ErrorAnswer
+    error_schema: type
 
 
 class Ceiling(Enum):
@@ -63,16 +80,6 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[str, ...] = ()
 
 
-class ErrorForm(msgspec.Struct, frozen=True, kw_only=True):
-    """How a dialect answers errors where the other routes answer problem documents."""
-
-    schema: type
-    answer: Callable[[Exception, str], Answer]
-    """The answer for an error and a request id."""
-    of: Callable[[Services], "ErrorForm"] | None = None
-    """The form that the settings of a server ask for, where there is more than one."""
-
-
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """A method on a path. `permission` None means, explicitly, that anybody may call it.
 
@@ -93,9 +100,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     replies: tuple[Reply, ...]
     problems: tuple[int, ...] = ()
     reach: Reach = Reach.NAMED
-    error_form: ErrorForm | None = None
-    is_lenient: bool = False
-    """Whether its path may end in a slash, and query parameters that are not declared are passed over."""
+    dialect: Dialect | None = None
 
     @property
     def is_unsafe(self) -> bool:

@@ -1,6 +1,7 @@
 """Errors in the words of the RDS dialect: `{"message": ...}`, or plain text as the source wrote them."""
 
 import msgspec
+from starlette.datastructures import Headers
 
 from burgee.errors import (
     BurgeeError,
@@ -11,7 +12,7 @@ from burgee.errors import (
 )
 from burgee.service.services import Services
 from burgee.surfaces.http.exchange import JSON_TYPE, Answer
-from burgee.surfaces.http.operation import JSON, ErrorForm
+from burgee.surfaces.http.operation import JSON, Dialect
 from burgee.surfaces.http.problems import kind_of, problem_answer
 
 FAILURE = "Something went wrong, please try again."
@@ -36,19 +37,15 @@ class RdsError(BurgeeError):
         super().__init__(message)
 
 
-def _as_json(error: Exception, request_id: str) -> Answer:
+def error_answer(error: Exception, services: Services, _: Headers) -> Answer:
+    """The answer for `error`: JSON, or with the old answers the source's plain text, which it called JSON."""
     status, message = _words(error)
+    if services.rds_strict_compat:
+        return Answer(status=status, body=message.encode(), headers=(("content-type", JSON), *_beside(error)))
     if isinstance(error, RdsError):
         status = error.status
     body = msgspec.json.encode(RdsMessage(message=message))
-    return Answer(status=status, body=body, headers=(JSON_TYPE, *_headers(error, request_id)))
-
-
-def _as_text(error: Exception, request_id: str) -> Answer:
-    status, message = _words(error)
-    # The source called its plain text JSON.
-    headers = (("content-type", JSON), *_headers(error, request_id))
-    return Answer(status=status, body=message.encode(), headers=headers)
+    return Answer(status=status, body=body, headers=(JSON_TYPE, *_beside(error)))
 
 
 def _words(error: Exception) -> tuple[int, str]:
@@ -69,18 +66,11 @@ def _words(error: Exception) -> tuple[int, str]:
             return (500, FAILURE) if kind.status >= 500 else (kind.status, kind.detail or str(error))
 
 
-def _headers(error: Exception, request_id: str) -> tuple[tuple[str, str], ...]:
-    """What stands beside the body as everywhere: Retry-After, Allow, WWW-Authenticate."""
-    problem = problem_answer(error, request_id=request_id)
+def _beside(error: Exception) -> tuple[tuple[str, str], ...]:
+    """The headers that stand beside the body everywhere: Retry-After, Allow, WWW-Authenticate."""
+    problem = problem_answer(error, request_id="")
     return tuple(pair for pair in problem.headers if pair[0] not in _OWN_HEADERS)
 
 
-def _of(services: Services) -> ErrorForm:
-    return _TEXT if services.rds_strict_compat else _JSON
-
-
-_JSON = ErrorForm(schema=RdsMessage, answer=_as_json)
-_TEXT = ErrorForm(schema=RdsMessage, answer=_as_text)
-
-RDS = ErrorForm(schema=RdsMessage, answer=_as_json, of=_of)
-"""The errors of every operation of this surface."""
+RDS = Dialect(error_answer=error_answer, error_schema=RdsMessage)
+"""The dialect of every operation of this surface."""

@@ -14,7 +14,7 @@ from burgee.service.access import Identity
 from burgee.service.services import Services
 from burgee.surfaces.http.authentication import identify, require_json, require_same_origin
 from burgee.surfaces.http.bodies import CEILING, read_body
-from burgee.surfaces.http.exchange import ERROR_FORM, Answer, Call, ParameterValue
+from burgee.surfaces.http.exchange import Answer, Call, ParameterValue
 from burgee.surfaces.http.operation import ANY, JSON, Operation, Payload, Reach
 from burgee.surfaces.http.parameters import read_parameters
 from burgee.surfaces.http.preconditions import IF_NONE_MATCH, unless_unchanged, with_etag
@@ -22,6 +22,9 @@ from burgee.surfaces.http.problems import MethodNotAllowedError, UnsupportedMedi
 
 FLAG_SET = "flagSet"
 """The parameter that names the flag set an identity must be allowed to touch."""
+
+ERROR_ANSWER = "burgee.error_answer"
+"""The key in the ASGI scope under which a path with errors of its own leaves what writes them."""
 
 
 class Pools(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,8 +42,7 @@ class Resource:
     ) -> None:
         self._operations = {operation.method: operation for operation in operations}
         self._allowed = tuple(sorted({*self._operations, *(["HEAD"] if "GET" in self._operations else [])}))
-        form = operations[0].error_form
-        self._error_form = form.of(services) if form is not None and form.of is not None else form
+        self._dialect = operations[0].dialect
         self._services = services
         self._pools = pools
         self._public_origin = public_origin
@@ -48,7 +50,9 @@ class Resource:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or raise an error of `burgee.errors` before anything was sent."""
         method = scope["method"]
-        scope[ERROR_FORM] = self._error_form
+        if self._dialect is not None:
+            words = self._dialect.error_answer
+            scope[ERROR_ANSWER] = lambda error: words(error, self._services, Headers(scope=scope))
         operation = self._operations.get("GET" if method == "HEAD" else method)
         if operation is None:
             raise MethodNotAllowedError(self._allowed)
@@ -116,7 +120,7 @@ def _parameters(operation: Operation, scope: Scope, headers: Headers) -> dict[st
         path=path,
         query=scope["query_string"],
         headers=headers,
-        is_strict=not operation.is_lenient,
+        is_strict=operation.dialect is None,
     )
 
 
