@@ -17,6 +17,7 @@ from burgee.ports import Clock, FlagStore, SignInCodes, SnapshotFile
 from burgee.service.access import Access
 from burgee.service.audit_log import AuditLog
 from burgee.service.browse import Browser
+from burgee.service.budget import Budget
 from burgee.service.catalogue import Catalogue, LiveCatalogue
 from burgee.service.commit import Committer
 from burgee.service.compiler import SetCompiler
@@ -69,6 +70,7 @@ def open_application(
             inspector=inspector,
             limits=settings.limits,
             clock=clock,
+            budget=Budget(clock),
             overrides=Overrides(store, clock),
             rds_strict_compat=settings.rds_strict_compat,
         )

@@ -7,6 +7,7 @@ from burgee.ports import Clock
 from burgee.service.access import Access
 from burgee.service.audit_log import AuditLog
 from burgee.service.browse import Browser
+from burgee.service.budget import Budget
 from burgee.service.catalogue import LiveCatalogue
 from burgee.service.inspection import Inspector
 from burgee.service.overrides import Overrides
@@ -27,5 +28,6 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     limits: Limits
     clock: Clock
     overrides: Overrides
+    budget: Budget
     rds_strict_compat: bool = False
     """Whether the RDS dialect gives the source's old answers (BURGEE_RDS_STRICT_COMPAT)."""

@@ -6,9 +6,9 @@ reference/source-systems.md, section 1.
 
 from typing import Any
 
+from burgee.model.budget import MAX_LIMIT
 from burgee.service.access import Permission
-from burgee.surfaces.http import rds_evaluation, rds_flags, rds_users
-from burgee.surfaces.http.exchange import Answer, Call
+from burgee.surfaces.http import rds_evaluation, rds_flags, rds_limits, rds_users
 from burgee.surfaces.http.management.cursors import CURSOR
 from burgee.surfaces.http.operation import ANY, JSON, Handler, Operation, Payload, Reach, Reply
 from burgee.surfaces.http.parameters import Parameter, Place
@@ -16,7 +16,6 @@ from burgee.surfaces.http.rds_errors import RDS
 from burgee.surfaces.http.rds_views import RdsCreated, RdsEvaluation, RdsFlag, RdsMapping
 from burgee.surfaces.http.route_parameters import LIMIT
 
-_TEXT = "text/plain"
 _FLAGS = "/feature-flags"
 _FLAG = _FLAGS + "/{flagId}"
 _FLAG_ID = Parameter(
@@ -28,12 +27,19 @@ _USER_ID = Parameter(
     name="userId", place=Place.PATH, description="Who: the user's id.", min_length=1, example="ada"
 )
 _USER_BODY = {"userId": {"type": "string", "description": "Ignored: who acts is whom the token is for."}}
+_REASON = {"reason": {"type": "string", "maxLength": rds_limits.REASON_CHARACTERS}}
 _STATUS = {"type": "string", "description": "ENABLED or DISABLED, in whatever case."}
 
 
-def _payload(required: tuple[str, ...], members: dict[str, Any], example: dict[str, Any]) -> Payload:
+def _payload(
+    required: tuple[str, ...],
+    members: dict[str, Any],
+    example: dict[str, Any],
+    *,
+    is_required: bool = True,
+) -> Payload:
     schema = {"type": "object", "required": list(required), "properties": {**members, **_USER_BODY}}
-    return Payload(schema=schema, media_types=(JSON, ANY), example=example)
+    return Payload(schema=schema, media_types=(JSON, ANY), required=is_required, example=example)
 
 
 def _operation(
@@ -56,7 +62,7 @@ def _operation(
         handler=handler,
         summary=summary,
         tag="Real-Dev-Squad",
-        reach=Reach.DEFAULT,
+        reach=more.pop("reach", Reach.DEFAULT),
         dialect=RDS,
         replies=(reply,),
         problems=(*problems, 500) if permission is not None else problems,
@@ -72,9 +78,8 @@ def _array(of: str) -> dict[str, Any]:
     return {"type": "array", "items": {"$ref": f"#/components/schemas/{of}"}}
 
 
-def _health(_: Call) -> Answer:
-    headers = (("content-type", f"{_TEXT}; charset=utf-8"),)
-    return Answer(body=b"Server health is good!!", headers=headers)
+def _text(description: str) -> Reply:
+    return Reply(status=200, description=description, schema={"type": "string"}, media_type="text/plain")
 
 
 _DELETED = Reply(status=204, description="Deleted.")
@@ -88,10 +93,38 @@ RDS_OPERATIONS: tuple[Operation, ...] = (
         "rdsHealthCheck",
         "GET",
         "/health-check",
-        _health,
+        rds_limits.check_health,
         "Whether the server answers",
-        reply=Reply(status=200, description="It does.", schema={"type": "string"}, media_type=_TEXT),
+        reply=_text("It does."),
         permission=None,
+    ),
+    _operation(
+        "rdsResetLimit",
+        "POST",
+        "/reset-limit",
+        rds_limits.reset_limit,
+        "Fill the request budget and open the breaker",
+        reply=_text("Done."),
+        permission=Permission.ADMINISTER,
+        payload=_payload(
+            ("pendingLimit",),
+            {"pendingLimit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}, **_REASON},
+            {"pendingLimit": 1000},
+        ),
+        reach=Reach.NAMED,
+        is_metered=False,
+    ),
+    _operation(
+        "rdsMarkConcurrencyZero",
+        "PATCH",
+        "/mark-concurrency-zero",
+        rds_limits.mark_concurrency_zero,
+        "Refuse every metered call until the next reset",
+        reply=_text("Done."),
+        permission=Permission.ADMINISTER,
+        payload=_payload((), {"scope": {"enum": ["all", "management"]}, **_REASON}, {}, is_required=False),
+        reach=Reach.NAMED,
+        is_metered=False,
     ),
     _operation(
         "rdsCreateFlag",
@@ -210,6 +243,7 @@ RDS_OPERATIONS: tuple[Operation, ...] = (
         "What a flag is for a user",
         permission=Permission.EVALUATE,
         parameters=(_USER_ID, _FLAG_ID),
+        is_metered=False,
         reply=_ok(RdsEvaluation),
         problems=(404,),
     ),
@@ -221,6 +255,7 @@ RDS_OPERATIONS: tuple[Operation, ...] = (
         "What all flags are for a user",
         permission=Permission.EVALUATE,
         parameters=(_USER_ID,),
+        is_metered=False,
         reply=_ok(_array("RdsEvaluation")),
     ),
 )

@@ -50,12 +50,10 @@ class Body:
         except ValueError:
             raise RdsError(400, "Allowed values of Status are ENABLED, DISABLED") from None
 
-    def whole_number(self, name: str, *, minimum: int, maximum: int) -> int | None:
+    def whole_number(self, name: str) -> int | None:
         """The whole number `name`, None where it is absent. Raises `malformed` for anything else."""
         value = self._members.get(name.lower())
-        if value is None:
-            return None
-        if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
             raise self._malformed
         return value
 

@@ -19,6 +19,7 @@ _PAGE = 1000
 def evaluate_flag(call: Call) -> Answer:
     """One flag for one user."""
     user = _subject(call)
+    _spend(call)
     flag = flag_of(call)
     program = program_of(call)
     if program is None or flag.key not in program.flags:
@@ -33,6 +34,7 @@ def evaluate_flag(call: Call) -> Answer:
 def evaluate_flags(call: Call) -> Answer:
     """Every flag of the default flag set for one user, ordered by key."""
     user = _subject(call)
+    _spend(call)
     overrides: dict[str, Override] = {}
     after = ""
     while True:
@@ -53,6 +55,15 @@ def _subject(call: Call) -> str:
     if call.identity is not None and call.identity.role in (Role.SDK_SERVER, Role.SDK_CLIENT):
         return call.text("userId")
     return user_of(call, words=ACCESS)
+
+
+def _spend(call: Call) -> None:
+    """Count the call as the evaluation that it is. Raises TooManyRequestsError."""
+    budget = call.services.budget
+    if budget.stops_evaluation is not None:
+        raise budget.stops_evaluation
+    if budget.evaluation is not None:
+        budget.evaluation.spend()
 
 
 def _evaluation(call: Call, compiled: CompiledFlag, user: str, override: Override | None) -> RdsEvaluation:
