@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from burgee.adapters.local_key import load_signing_key
 from burgee.adapters.tokens import RsaTokenSigner
@@ -13,6 +16,9 @@ from burgee.ports import TokenClaims
 from burgee.testing.server import Server
 
 ORIGIN = "https://x.realdevsquad.com"
+ORIGINS = r"regex:^https?://([a-zA-Z0-9-]+\.)*realdevsquad\.com$"
+"""The setting that lets in whom the source let in."""
+
 TOKEN_SECONDS = 3600
 
 
@@ -56,6 +62,24 @@ class RdsClient:
         answer = self.call("GET", path)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+
+class Issuer:
+    """Another issuer of tokens, such as the source's website backend, with an RSA key of its own."""
+
+    def __init__(self) -> None:
+        self.key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+        public = self.key.public_key()
+        self.public_pem = public.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        ).decode()
+
+    def token(self, *, algorithm: str = "RS256", key: Any = None, **claims: Any) -> str:
+        """A token with the claims of the source and `claims`; a claim that is None is left out."""
+        now = int(time.time())
+        said = {"userId": "ada", "role": "ADMIN", "iat": now, "exp": now + TOKEN_SECONDS, **claims}
+        kept = {name: value for name, value in said.items() if value is not None}
+        return jwt.encode(kept, self.key if key is None else key, algorithm=algorithm)
 
 
 def token_of(data: Path, *, subject: str, role: str, seconds: float = TOKEN_SECONDS) -> str:
