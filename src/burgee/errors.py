@@ -14,6 +14,7 @@ BurgeeError
 │   ├── NoCredentialsError     nothing was sent that says who is calling
 │   └── UnidentifiedError      a token that is good in every way, but does not say whose it is
 ├── ForbiddenError             a known identity without the right
+│   └── OriginRefusedError     a browser's page of another site that may not act for who is signed in
 ├── UnavailableError           try again later; evaluation is never affected by it
 │   ├── ReadOnlyError          the store refuses writes (degraded start, damaged file)
 │   ├── StoreFullError         the disk is full
@@ -114,6 +115,10 @@ class UnidentifiedError(UnauthenticatedError):
 
 class ForbiddenError(BurgeeError):
     """A known identity without the right."""
+
+
+class OriginRefusedError(ForbiddenError):
+    """A request that a page of another site made a browser send, or that does not prove the contrary."""
 
 
 class UnavailableError(BurgeeError):

@@ -1,10 +1,13 @@
 """The behaviour checklist of source-systems.md, section 6: rows 45 to 69, browsers, tokens and roles."""
 
 import itertools
+import json
 import os
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -289,8 +292,44 @@ def test_row_63_the_public_key_comes_from_a_parameter_by_environment() -> None:
 
 
 @SIGN_IN
+@pytest.mark.timeout(150)
 def test_row_64_a_key_server_that_failed_once_is_asked_again(tmp_path: Path, issuer: Issuer) -> None:
-    raise AssertionError("to be written on the JWKS server that the tests of slice B bring")
+    keys = KeyServer(("127.0.0.1", 0), KeyHandler)
+    threading.Thread(target=keys.serve_forever, daemon=True).start()
+    settings = {"BURGEE_JWKS_URL": f"http://127.0.0.1:{keys.server_address[1]}/keys"}
+    headers = {"Authorization": f"Bearer {issuer.token()}"}
+    try:
+        with running_server(tmp_path / "data", environment=settings) as server:
+            assert httpx.get(server.url + FLAGS, headers=headers, timeout=30).status_code >= 400
+            keys.document = json.dumps({"keys": [issuer.jwk()]}).encode()
+            give_up = time.monotonic() + 90
+            while httpx.get(server.url + FLAGS, headers=headers, timeout=30).status_code != 200:
+                assert time.monotonic() < give_up, "the keys were never asked for again"
+                time.sleep(1)
+    finally:
+        keys.shutdown()
+
+
+class KeyServer(ThreadingHTTPServer):
+    """Answers 503 until it has a document."""
+
+    document = b""
+
+
+class KeyHandler(BaseHTTPRequestHandler):
+    """Serves the document."""
+
+    server: KeyServer
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.server.document else 503)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(self.server.document)))
+        self.end_headers()
+        self.wfile.write(self.server.document)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 def test_row_65_a_bearer_token_is_accepted_too(rds: RdsClient) -> None:

@@ -1,5 +1,6 @@
-"""The behaviour checklist of source-systems.md, section 6: rows 70 to 90, the request budget and the tables."""
+"""The behaviour checklist of source-systems.md, section 6: rows 70 to 90, budget and tables."""
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -98,7 +99,15 @@ def test_row_75_every_data_route_is_limited_and_reset_and_health_are_not(fresh: 
 
 @BUDGET
 def test_row_76_a_counter_that_is_gone_stops_nothing(fresh: RdsClient) -> None:
-    raise AssertionError("to be written on the table that slice D brings: delete its row, then call")
+    reset(fresh, 5)
+    connection = sqlite3.connect(next(fresh.server.data.glob("*.db")))
+    connection.execute("DELETE FROM budgets")
+    connection.commit()
+    connection.close()
+    for _ in range(20):
+        assert fresh.call("GET", FLAGS).status_code in (200, 429)
+    reset(fresh, 5)
+    fresh.read(FLAGS)
 
 
 @BUDGET
@@ -143,7 +152,14 @@ def test_row_80_reset_sets_the_counter(fresh: RdsClient) -> None:
 
 @BUDGET
 def test_row_81_a_reset_that_cannot_be_stored_is_5xx_and_changes_nothing(fresh: RdsClient) -> None:
-    raise AssertionError("to be written on the table that slice D brings: block it, then reset")
+    reset(fresh, 5)
+    connection = sqlite3.connect(next(fresh.server.data.glob("*.db")), isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    answer = fresh.call("POST", RESET, {"pendingLimit": 500})
+    connection.execute("ROLLBACK")
+    connection.close()
+    assert (answer.status_code, list(answer.json())) == (500, ["message"])
+    assert left(fresh) == 5
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,11 @@ class Issuer:
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         ).decode()
 
+    def jwk(self) -> dict[str, Any]:
+        """The public key as a member of a key set (RFC 7517)."""
+        found: dict[str, Any] = jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
+        return {**found, "alg": "RS256", "use": "sig", "kid": "key-1"}
+
     def token(self, *, algorithm: str = "RS256", key: Any = None, **claims: Any) -> str:
         """A token with the claims of the source and `claims`; a claim that is None is left out."""
         now = int(time.time())

@@ -3,7 +3,7 @@
 import msgspec
 from starlette.datastructures import Headers
 
-from burgee.errors import Fault, ForbiddenError, UnauthenticatedError
+from burgee.errors import Fault, OriginRefusedError, UnauthenticatedError
 from burgee.service.access import Access, Identity
 from burgee.surfaces.http.problems import UnsupportedMediaTypeError
 
@@ -46,7 +46,7 @@ def identify(access: Access, headers: Headers) -> tuple[Identity | None, bool]:
 def require_same_origin(headers: Headers, *, origin: str, allow_absent: bool = False) -> None:
     """Refuse a request that another site made a browser send; `origin` is ours, as `scheme://host[:port]`.
 
-    A browser proves it by Sec-Fetch-Site or by Origin. Raises ForbiddenError.
+    A browser proves it by Sec-Fetch-Site or by Origin. Raises OriginRefusedError.
     """
     site, sent = headers.get("sec-fetch-site"), headers.get("origin")
     if site == "same-origin" and sent in (None, "null", origin):
@@ -55,7 +55,7 @@ def require_same_origin(headers: Headers, *, origin: str, allow_absent: bool = F
         return
     if allow_absent and site is None and sent is None:
         return
-    raise ForbiddenError("a browser session may only be used from this server's own pages")
+    raise OriginRefusedError("a browser session may only be used from this server's own pages")
 
 
 def require_json(headers: Headers, media_types: tuple[str, ...]) -> None:

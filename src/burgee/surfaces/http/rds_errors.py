@@ -7,6 +7,7 @@ from burgee.errors import (
     BurgeeError,
     ForbiddenError,
     NoCredentialsError,
+    OriginRefusedError,
     UnauthenticatedError,
     UnidentifiedError,
 )
@@ -37,9 +38,9 @@ class RdsError(BurgeeError):
         super().__init__(message)
 
 
-def error_answer(error: Exception, services: Services, _: Headers) -> Answer:
+def error_answer(error: Exception, services: Services, headers: Headers) -> Answer:
     """The answer for `error`: JSON, or with the old answers the source's plain text, which it called JSON."""
-    status, message = _words(error)
+    status, message = _words(error, headers)
     if services.rds_strict_compat:
         return Answer(status=status, body=message.encode(), headers=(("content-type", JSON), *_beside(error)))
     if isinstance(error, RdsError):
@@ -48,7 +49,7 @@ def error_answer(error: Exception, services: Services, _: Headers) -> Answer:
     return Answer(status=status, body=body, headers=(JSON_TYPE, *_beside(error)))
 
 
-def _words(error: Exception) -> tuple[int, str]:
+def _words(error: Exception, headers: Headers) -> tuple[int, str]:
     """The source's status and words."""
     match error:
         case RdsError():
@@ -59,6 +60,10 @@ def _words(error: Exception) -> tuple[int, str]:
             return 401, "Unauthorized"
         case UnauthenticatedError():
             return 401, "Invalid token"
+        case OriginRefusedError() if "origin" in headers:
+            return 403, "CORS policy does not allow access from this origin."
+        case OriginRefusedError():
+            return 403, "CORS policy: No origin header found."
         case ForbiddenError():
             return 403, "Insufficient permissions"
         case _:
