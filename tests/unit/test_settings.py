@@ -37,6 +37,7 @@ def test_every_setting_is_read() -> None:
         "BURGEE_TOKEN": " abc\n",
         "BURGEE_STREAMS": "10",
         "BURGEE_CONNECTIONS": "20",
+        "BURGEE_RDS_STRICT_COMPAT": "true",
         "BURGEE_SOMETHING_ELSE": "is passed over",
     }
     settings = Settings.from_mapping(env)
@@ -56,6 +57,7 @@ def test_every_setting_is_read() -> None:
         token="abc",
         streams=10,
         connections=20,
+        rds_strict_compat=True,
     )
     assert (settings.limits.streams, settings.limits.connections) == (10, 20)
     default = Settings()
@@ -76,6 +78,7 @@ def test_an_empty_value_is_no_value() -> None:
         ("TOKEN_LEEWAY_SECONDS", ["0", "60"], ["-1", "61"]),
         ("STREAMS", ["1", "1000000"], ["0", "1000001"]),
         ("CONNECTIONS", ["1", "1000000"], ["0", "1000001"]),
+        ("RDS_STRICT_COMPAT", ["true", "false", " TRUE "], ["1", "yes", "on", "truth"]),
         ("FRACTIONAL", ["v2", "v3", " V2 "], ["2", "v1", "v4"]),
         ("PUBLIC_URL", ["http://a", "https://a:1/b"], ["a", "ftp://a", "http://"]),
         ("URL", ["http://a"], ["a"]),

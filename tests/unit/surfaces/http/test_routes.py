@@ -39,6 +39,22 @@ EXPECTED = {
     "createToken": "-nnynn",
     "whoAmI": "-yyyyy",
     "getStatus": "-yyynn",
+    "rdsHealthCheck": "yyyyyy",
+    "rdsResetLimit": "-nnynn",
+    "rdsMarkConcurrencyZero": "-nnynn",
+    "rdsCreateFlag": "-nyynn",
+    "rdsListFlags": "-yyynn",
+    "rdsGetFlag": "-yyynn",
+    "rdsPatchFlag": "-nyynn",
+    "rdsDeleteFlag": "-nyynn",
+    # Of another user, which is what the paths of these tests name: only administrators, and who evaluates.
+    "rdsCreateMapping": "-nnynn",
+    "rdsPatchMapping": "-nnynn",
+    "rdsGetMapping": "-nnynn",
+    "rdsDeleteMapping": "-nnynn",
+    "rdsListMappings": "-nnynn",
+    "rdsEvaluateFlag": "-nnyyy",
+    "rdsEvaluateFlags": "-nnyyy",
     "getOpenApi": "yyyyyy",
     "getDocs": "yyyyyy",
     "getDocsStyle": "yyyyyy",
@@ -135,6 +151,8 @@ def test_no_parameter_can_break_an_operation(operation: Operation, admin: TestCl
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_an_unknown_or_repeated_parameter_is_named(operation: Operation, admin: TestClient) -> None:
+    if operation.dialect is not None:
+        pytest.skip("a source API passes over what it does not know")
     path = operation.path.replace("{flagSet}", "default").replace("{key}", "banner")
     headers = {"content-type": operation.payload.media_types[0]} if operation.payload else {}
     response = admin.request(operation.method, f"{path}?nonsense=1", content=b"{}", headers=headers)
