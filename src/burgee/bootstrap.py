@@ -20,12 +20,14 @@ from burgee.ports import Clock, FlagStore, ParameterSource, SignInCodes, Snapsho
 from burgee.service.access import Access
 from burgee.service.audit_log import AuditLog
 from burgee.service.browse import Browser
+from burgee.service.budget import Budget
 from burgee.service.catalogue import Catalogue, LiveCatalogue
 from burgee.service.commit import Committer
 from burgee.service.compiler import SetCompiler
 from burgee.service.flag_names import FlagNames
 from burgee.service.inspection import Inspector
 from burgee.service.last_access import LastAccess
+from burgee.service.overrides import Overrides
 from burgee.service.parameters import Parameters
 from burgee.service.publish import Publisher
 from burgee.service.refresh import Refresher
@@ -81,6 +83,9 @@ def open_application(
             parameters=Parameters(_parameter_sources(settings), clock=clock),
             last_access=last_access,
             hatton_strict_compat=settings.hatton_strict_compat,
+            budget=Budget(clock),
+            overrides=Overrides(store, clock),
+            rds_strict_compat=settings.rds_strict_compat,
         )
 
 

@@ -11,7 +11,10 @@ BurgeeError
 │   ├── KeyReservedError       a deleted key that is still inside its tombstone period
 │   └── IdempotencyReuseError  the same Idempotency-Key with another request
 ├── UnauthenticatedError       no identity, or one that cannot be verified
+│   ├── NoCredentialsError     nothing was sent that says who is calling
+│   └── UnidentifiedError      a token that is good in every way, but does not say whose it is
 ├── ForbiddenError             a known identity without the right
+│   └── OriginRefusedError     a browser's page of another site that may not act for who is signed in
 ├── UnavailableError           try again later; evaluation is never affected by it
 │   ├── ReadOnlyError          the store refuses writes (degraded start, damaged file)
 │   ├── StoreFullError         the disk is full
@@ -102,8 +105,20 @@ class UnauthenticatedError(BurgeeError):
     """No identity, or one that cannot be verified."""
 
 
+class NoCredentialsError(UnauthenticatedError):
+    """Nothing was sent that says who is calling."""
+
+
+class UnidentifiedError(UnauthenticatedError):
+    """A token that is signed and in time, but does not say whose it is."""
+
+
 class ForbiddenError(BurgeeError):
     """A known identity without the right."""
+
+
+class OriginRefusedError(ForbiddenError):
+    """A request that a page of another site made a browser send, or that does not prove the contrary."""
 
 
 class UnavailableError(BurgeeError):

@@ -63,6 +63,10 @@ class FlagStore(Protocol):
 
     def flag(self, flag_set: str, key: str) -> Flag | None: ...
 
+    def flag_by_id(self, flag_set: str, flag_id: str) -> Flag | None:
+        """The living flag of that id; ids are matched to the letter."""
+        ...
+
     def find_flags(self, query: FlagQuery) -> tuple[Flag, ...]:
         """At most `query.limit` flags; fewer means that there are no more."""
         ...

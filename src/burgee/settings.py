@@ -43,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     parameters_file: str = ""
     hatton_strict_compat: bool = False
     cors_origins: str = ""
+    rds_strict_compat: bool = False
 
     @classmethod
     def from_mapping(cls, env: Mapping[str, str]) -> "Settings":
@@ -105,6 +106,13 @@ def _number(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+def _switch(text: str) -> bool:
+    word = text.strip().lower()
+    if word not in {"true", "false"}:
+        raise ValueError(f"{text!r} is not true or false")
+    return word == "true"
+
+
 def _generation(text: str) -> FractionalGeneration:
     try:
         return FractionalGeneration(text.strip().lower())
@@ -117,13 +125,6 @@ def _web_address(text: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"{text!r} is not an http or https address")
     return text.strip().rstrip("/")
-
-
-def _switch(text: str) -> bool:
-    word = text.strip().lower()
-    if word not in {"true", "false"}:
-        raise ValueError(f"{text!r} is not true or false")
-    return word == "true"
 
 
 def _host(text: str) -> str:
@@ -159,4 +160,5 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "parameters_file": str,
     "hatton_strict_compat": _switch,
     "cors_origins": _origins,
+    "rds_strict_compat": _switch,
 }

@@ -58,6 +58,11 @@ ROUTES = [
     ("POST", "/api/v1/import"),
     ("POST", "/api/v1/validate"),
     ("POST", "/api/v1/tokens"),
+    ("POST", "/feature-flags"),
+    ("PATCH", "/feature-flags/a"),
+    ("POST", "/users/u/feature-flags/a"),
+    ("PATCH", "/users/u/feature-flags/a"),
+    ("POST", "/reset-limit"),
     ("POST", "/ofrep/v1/evaluate/flags/a"),
     ("POST", "/ofrep/v1/evaluate/flags"),
 ]

@@ -40,6 +40,7 @@ def test_every_setting_is_read() -> None:
         "BURGEE_PARAMETERS_FILE": "parameters.json",
         "BURGEE_HATTON_STRICT_COMPAT": "True",
         "BURGEE_CORS_ORIGINS": " https://a.example, http://localhost:3000 ",
+        "BURGEE_RDS_STRICT_COMPAT": "true",
         "BURGEE_SOMETHING_ELSE": "is passed over",
     }
     settings = Settings.from_mapping(env)
@@ -62,6 +63,7 @@ def test_every_setting_is_read() -> None:
         parameters_file="parameters.json",
         hatton_strict_compat=True,
         cors_origins="https://a.example, http://localhost:3000",
+        rds_strict_compat=True,
     )
     assert (settings.limits.streams, settings.limits.connections) == (10, 20)
     default = Settings()
@@ -83,6 +85,7 @@ def test_an_empty_value_is_no_value() -> None:
         ("STREAMS", ["1", "1000000"], ["0", "1000001"]),
         ("CONNECTIONS", ["1", "1000000"], ["0", "1000001"]),
         ("HATTON_STRICT_COMPAT", ["true", " FALSE "], ["1", "yes", "on"]),
+        ("RDS_STRICT_COMPAT", ["true", "false", " TRUE "], ["1", "yes", "on", "truth"]),
         ("FRACTIONAL", ["v2", "v3", " V2 "], ["2", "v1", "v4"]),
         ("PUBLIC_URL", ["http://a", "https://a:1/b"], ["a", "ftp://a", "http://"]),
         ("URL", ["http://a"], ["a"]),

@@ -76,6 +76,10 @@ class MemoryFlagStore:
     def flag(self, flag_set: str, key: str) -> Flag | None:
         return self._state.flags.get((flag_set, key))
 
+    def flag_by_id(self, flag_set: str, flag_id: str) -> Flag | None:
+        flags = self._state.flags.values()
+        return next((flag for flag in flags if flag.flag_set == flag_set and flag.id == flag_id), None)
+
     def find_flags(self, query: FlagQuery) -> tuple[Flag, ...]:
         ordered = (flag for _, flag in sorted(self._state.flags.items()))
         return _first((flag for flag in ordered if flag_matches(flag, query)), query.limit)

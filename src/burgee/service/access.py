@@ -15,6 +15,7 @@ from burgee.errors import (
     Fault,
     ForbiddenError,
     InvalidInputError,
+    NoCredentialsError,
     ReadOnlyError,
     UnauthenticatedError,
 )
@@ -114,7 +115,7 @@ class Access:
         Raises UnauthenticatedError without an identity, ForbiddenError without the right.
         """
         if identity is None:
-            raise UnauthenticatedError("a token is needed")
+            raise NoCredentialsError("a token is needed")
         if permission not in PERMISSIONS[identity.role]:
             raise ForbiddenError(f"the role {identity.role.value} does not allow to {permission.value}")
         if identity.flag_sets and flag_set not in identity.flag_sets:

@@ -55,6 +55,16 @@ class Browser:
             raise NotFoundError(f"there is no flag {key} in flag set {flag_set}")
         return found
 
+    def flag_by_id(self, flag_set: str, flag_id: str) -> Flag:
+        """The flag of that id as it is now.
+
+        Raises NotFoundError.
+        """
+        found = self._store.flag_by_id(flag_set, flag_id)
+        if found is None:
+            raise NotFoundError(f"there is no flag with this id in flag set {flag_set}")
+        return found
+
     def flags(
         self,
         *,

@@ -30,11 +30,12 @@ class FlagPublishing(Publishing):
         precondition: Precondition = NO_CONDITION,
         force: bool = False,
         remember: Remember | None = None,
+        new_id: str = "",
     ) -> Published:
         """Create the flag or replace its content; a flag set that does not exist is created with it.
 
-        Raises AlreadyExistsError, VersionConflictError, and KeyReservedError for a key deleted in the last
-        30 days unless `force`.
+        `new_id` is the UUID of a flag that is created; "" makes one. Raises AlreadyExistsError,
+        VersionConflictError, and KeyReservedError for a key deleted in the last 30 days unless `force`.
         """
 
         def attempt() -> Published:
@@ -44,7 +45,9 @@ class FlagPublishing(Publishing):
             precondition.require(f"flag {key}", 0 if before is None else before.version)
             self._require_free(there, force=force)
             action = "flag.created" if before is None else "flag.updated"
-            return self._write(base, key, draft, there, action=action, author=author, remember=remember)
+            return self._write(
+                base, key, draft, there, action=action, author=author, remember=remember, new_id=new_id
+            )
 
         return self._attempt(attempt, precondition)
 

@@ -7,10 +7,12 @@ from burgee.ports import Clock
 from burgee.service.access import Access
 from burgee.service.audit_log import AuditLog
 from burgee.service.browse import Browser
+from burgee.service.budget import Budget
 from burgee.service.catalogue import LiveCatalogue
 from burgee.service.flag_names import FlagNames
 from burgee.service.inspection import Inspector
 from burgee.service.last_access import LastAccess
+from burgee.service.overrides import Overrides
 from burgee.service.parameters import Parameters
 from burgee.service.publish import Publisher
 from burgee.service.refresh import Refresher
@@ -32,3 +34,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     parameters: Parameters
     last_access: LastAccess
     hatton_strict_compat: bool = False
+    overrides: Overrides
+    budget: Budget
+    rds_strict_compat: bool = False
+    """Whether the RDS dialect gives the source's old answers (BURGEE_RDS_STRICT_COMPAT)."""

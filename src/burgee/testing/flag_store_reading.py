@@ -23,6 +23,7 @@ class ReadingContract(StoreUnderTest):
         assert store.flag_sets() == ()
         assert store.flag_set("checkout") is None
         assert store.flag("checkout", "banner-colour") is None
+        assert store.flag_by_id("checkout", "b7c1") is None
         assert store.snapshot("checkout") is None
         assert store.tombstone("checkout", "banner-colour") is None
         assert store.find_flags(FlagQuery()) == ()
@@ -34,6 +35,39 @@ class ReadingContract(StoreUnderTest):
         assert store.audit_head() == (0, GENESIS_HASH)
         assert store.idempotency_record("7c2f", "grace") is None
         assert store.read_only_reason is None
+
+    # --- by id ---
+
+    def test_a_flag_is_found_by_its_id_again_and_again(self, store: FlagStore) -> None:
+        flags = [a_flag(key=f"k{number}", id=f"id-{number}", version=1) for number in range(5)]
+        publish(store, *flags)
+        for flag in (*flags, *reversed(flags)):
+            assert store.flag_by_id("checkout", flag.id) == flag
+
+    @pytest.mark.parametrize("text", ["", "ID-1", "id", "id-11", 'id-1"', "%", "\x00", "\\", "\udcff"])
+    def test_an_id_counts_to_the_letter(self, store: FlagStore, text: str) -> None:
+        publish(store, a_flag(id="id-1"))
+        assert store.flag_by_id("checkout", text) is None
+
+    def test_an_id_counts_in_its_own_set(self, store: FlagStore) -> None:
+        publish(store, a_flag(id="id-1"))
+        assert store.flag_by_id("other", "id-1") is None
+
+    def test_what_only_says_an_id_in_a_value_does_not_have_it(self, store: FlagStore) -> None:
+        publish(store, a_flag(id="id-1", variants={"a": {"id": "id-2"}, "b": '"id":"id-2"'}))
+        assert store.flag_by_id("checkout", "id-2") is None
+
+    def test_an_id_that_was_looked_up_before_is_that_of_the_flag_as_it_is_now(self, store: FlagStore) -> None:
+        for version in (1, 2):
+            flag = a_flag(id="id-1", version=version, description=f"at {version}")
+            publish(store, flag)
+            assert store.flag_by_id("checkout", "id-1") == flag
+        publish(store, delete=["banner-colour"])
+        assert store.flag_by_id("checkout", "id-1") is None
+        again = a_flag(id="id-2", version=4)
+        publish(store, again)
+        assert store.flag_by_id("checkout", "id-1") is None
+        assert store.flag_by_id("checkout", "id-2") == again
 
     # --- listing ---
 

@@ -78,3 +78,12 @@ def test_sets_are_listed_by_key_and_read_whole(browser: Browser) -> None:
     assert [flag_set.key for flag_set in browser.flag_sets()] == ["default", "shop"]
     assert [flag.key for flag in browser.snapshot("default").flags] == list("abcde")
     assert browser.flag("shop", "a").flag_set == "shop"
+
+
+def test_a_flag_is_read_by_its_id(workshop: Workshop, browser: Browser) -> None:
+    flag = workshop.put("banner").flag
+    assert flag is not None
+    assert browser.flag_by_id("default", flag.id) == flag
+    for flag_set, flag_id in (("shop", flag.id), ("default", "another")):
+        with pytest.raises(NotFoundError):
+            browser.flag_by_id(flag_set, flag_id)

@@ -348,3 +348,16 @@ def test_a_flag_with_a_broken_rule_can_still_be_disabled(workshop: Workshop) -> 
 
 def _draft(**content: Any) -> FlagDraft:
     return FlagDraft(**{"variants": {"on": True, "off": False}, "default_variant": "on", **content})
+
+
+def test_an_id_that_was_chosen_is_that_of_a_new_flag_and_of_no_other(workshop: Workshop) -> None:
+    draft = FlagDraft(variants={"on": True}, default_variant="on")
+
+    def put(new_id: str, **content: Any) -> str:
+        changed = msgspec.structs.replace(draft, **content)
+        flag = workshop.publisher.put_flag("shop", "banner", changed, author=ADA, new_id=new_id).flag
+        assert flag is not None
+        return flag.id
+
+    assert put("first") == "first"
+    assert put("second", name="changed") == "first"

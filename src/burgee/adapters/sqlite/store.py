@@ -16,6 +16,8 @@ from burgee.model.flag_set import FlagSet
 from burgee.model.snapshot import Snapshot
 from burgee.ports import AuditQuery, Clock, FlagQuery
 
+_REMEMBERED_IDS = 20_000
+
 
 class SqliteFlagStore:
     """A FlagStore in one SQLite file, made where it is missing; WAL, every commit synced to disk.
@@ -35,6 +37,7 @@ class SqliteFlagStore:
         self._verified = VerifiedSets()
         self._high_water = high_water_of(self.path)
         self.connections = Connections(self.path, vfs=vfs)
+        self._keys_of_ids: dict[tuple[str, str], str] = {}
 
     def flag_sets(self) -> tuple[FlagSet, ...]:
         with self.connections.reading() as connection:
@@ -48,6 +51,20 @@ class SqliteFlagStore:
     def flag(self, flag_set: str, key: str) -> Flag | None:
         entity = self._current(flag_set, key)
         return entity if isinstance(entity, Flag) else None
+
+    def flag_by_id(self, flag_set: str, flag_id: str) -> Flag | None:
+        flag = self._known_by_id(flag_set, flag_id)
+        if flag is not None:
+            return flag
+        with self.connections.reading() as connection:
+            self._verified.require_key(connection, flag_set)
+            key = flags.key_of(connection, flag_set, flag_id)
+        if key is None:
+            return None
+        if len(self._keys_of_ids) >= _REMEMBERED_IDS:
+            self._keys_of_ids.clear()
+        self._keys_of_ids[flag_set, flag_id] = key
+        return self._known_by_id(flag_set, flag_id)
 
     def tombstone(self, flag_set: str, key: str) -> Tombstone | None:
         entity = self._current(flag_set, key)
@@ -150,6 +167,12 @@ class SqliteFlagStore:
 
     def close(self) -> None:
         self.connections.close()
+
+    def _known_by_id(self, flag_set: str, flag_id: str) -> Flag | None:
+        """The flag where its id was looked up before: a flag never changes its key."""
+        key = self._keys_of_ids.get((flag_set, flag_id))
+        flag = self.flag(flag_set, key) if key is not None else None
+        return flag if flag is not None and flag.id == flag_id else None
 
     def _current(self, flag_set: str, key: str) -> Flag | Tombstone | None:
         with self.connections.reading() as connection:

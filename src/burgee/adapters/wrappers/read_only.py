@@ -35,6 +35,9 @@ class ReadOnlyFlagStore:
     def flag(self, flag_set: str, key: str) -> Flag | None:
         return self._inner.flag(flag_set, key)
 
+    def flag_by_id(self, flag_set: str, flag_id: str) -> Flag | None:
+        return self._inner.flag_by_id(flag_set, flag_id)
+
     def find_flags(self, query: FlagQuery) -> tuple[Flag, ...]:
         return self._inner.find_flags(query)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 from starlette.datastructures import Headers
 
-from burgee.errors import Fault, ForbiddenError, UnauthenticatedError
+from burgee.errors import Fault, OriginRefusedError, UnauthenticatedError
 from burgee.service.access import Access, Identity
 from burgee.surfaces.http.problems import UnsupportedMediaTypeError
 
@@ -55,7 +55,7 @@ def require_same_origin(
     """Refuse a request that another site made a browser send; `origin` is ours, as `scheme://host[:port]`.
 
     A browser proves it by Sec-Fetch-Site or by Origin; `is_allowed` knows the other origins that may.
-    Raises ForbiddenError.
+    Raises OriginRefusedError.
     """
     site, sent = headers.get("sec-fetch-site"), headers.get("origin")
     if site == "same-origin" and sent in (None, "null", origin):
@@ -66,7 +66,7 @@ def require_same_origin(
         return
     if sent is not None and headers.getlist("origin") == [sent] and is_allowed(sent):
         return
-    raise ForbiddenError(
+    raise OriginRefusedError(
         "a browser session may only be used from this server's own pages and allowed origins"
     )
 
@@ -76,6 +76,8 @@ def require_json(headers: Headers, media_types: tuple[str, ...]) -> None:
 
     Raises UnsupportedMediaTypeError.
     """
+    if "*/*" in media_types:
+        return
     if headers.get("content-type", "").partition(";")[0].strip().lower() not in media_types:
         message = f"a browser session needs Content-Type {' or '.join(media_types)}"
         raise UnsupportedMediaTypeError([Fault("", "unsupported-media-type", message)])

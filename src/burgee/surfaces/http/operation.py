@@ -84,7 +84,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """A method on a path. `permission` None means, explicitly, that anybody may call it.
 
     `problems` are the statuses of the problem documents that it may answer beyond those that follow from
-    its permission, parameters and payload.
+    its permission, parameters and payload. `is_metered` says whether a call costs one of the request budget;
+    an operation that anybody may call never does.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     replies: tuple[Reply, ...]
     problems: tuple[int, ...] = ()
     reach: Reach = Reach.NAMED
+    is_metered: bool = True
     dialect: Dialect | None = None
 
     @property

@@ -25,6 +25,7 @@ from burgee.surfaces.http.operation import (
 from burgee.surfaces.http.page_routes import page_operations
 from burgee.surfaces.http.parameters import Parameter
 from burgee.surfaces.http.preconditions import IF_MATCH, IF_NONE_MATCH, IF_NONE_MATCH_ANY
+from burgee.surfaces.http.rds import RDS_OPERATIONS
 from burgee.surfaces.http.route_parameters import (
     FLAG_SET,
     FLAG_SET_PATH,
@@ -358,6 +359,7 @@ MANAGEMENT_OPERATIONS: tuple[Operation, ...] = (
 OPERATIONS: tuple[Operation, ...] = (
     *MANAGEMENT_OPERATIONS,
     *HATTON_OPERATIONS,
+    *RDS_OPERATIONS,
     *page_operations(lambda: OPERATIONS),
 )
 """All of it: the API and the few pages for people."""

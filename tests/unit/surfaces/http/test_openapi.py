@@ -76,6 +76,8 @@ def test_examples_of_requests_are_accepted(admin: TestClient, document: dict[str
             body = item.get(method, {}).get("requestBody", {}).get("content", {}).get("application/json", {})
             if "example" not in body or path.startswith("/ofrep") or path.endswith("/restore"):
                 continue
+            if "{flagId}" in path or path == "/mark-concurrency-zero":
+                continue  # ids are not known beforehand; and a stop would stop this test
             address = path.replace("{flagSet}", "shop").replace("{key}", "banner")
             address = address.replace("{flagName}", "new-checkout")
             response = admin.request(method, address, json=body["example"])

@@ -31,6 +31,21 @@ def read(connection: apsw.Connection, flag_set: str, key: str) -> StoredFlag | N
     return None if row is None else _stored(row)
 
 
+def key_of(connection: apsw.Connection, flag_set: str, flag_id: str) -> str | None:
+    """The key of the living flag with that id, found by looking into every flag of the set."""
+    # The id stands in the content only; what matches there by chance (in a value, say) is read and left out.
+    try:
+        needle = b'"id":' + msgspec.json.encode(flag_id)
+    except UnicodeEncodeError:
+        return None
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM flags WHERE flag_set = ? AND status <> ? AND instr(content, ?) > 0",  # noqa: S608
+        (flag_set, DELETED, needle),
+    )
+    found = (_stored(row).entity for row in rows)
+    return next((each.key for each in found if isinstance(each, Flag) and each.id == flag_id), None)
+
+
 def read_set(connection: apsw.Connection, flag_set: str, *, digest: bytes) -> tuple[Flag, ...]:
     """The flags of a whole set, ordered by key.
 
