@@ -9,6 +9,7 @@ from burgee.adapters.data_folder import DataFolder, open_data_folder
 from burgee.adapters.local_key import load_or_make_signing_key, load_signing_key, new_signing_key
 from burgee.adapters.memory import MemoryFlagStore, MemorySignInCodes
 from burgee.adapters.snapshot_file import JsonSnapshotFile
+from burgee.adapters.sqlite.budgets import budget_store_beside
 from burgee.adapters.sqlite.open import open_sqlite_store
 from burgee.adapters.sqlite.sign_in_codes import sign_in_codes_beside
 from burgee.adapters.tokens import RsaTokenSigner, RsaTokenVerifier
@@ -17,6 +18,7 @@ from burgee.ports import Clock, FlagStore, SignInCodes, SnapshotFile
 from burgee.service.access import Access
 from burgee.service.audit_log import AuditLog
 from burgee.service.browse import Browser
+from burgee.service.budget import Budget
 from burgee.service.catalogue import Catalogue, LiveCatalogue
 from burgee.service.commit import Committer
 from burgee.service.compiler import SetCompiler
@@ -56,6 +58,15 @@ def open_application(
             keeper = SnapshotKeeper(store, live, snapshot_file, clock=clock)
             stack.callback(keeper.close)
             keeper.start()
+        budget = Budget(
+            budget_store_beside(store),
+            store,
+            rules=settings.budget_rules,
+            clock=clock,
+            monotonic=time.monotonic,
+        )
+        stack.callback(budget.close)
+        budget.follow()
         inspector = Inspector(compiler)
         committer = Committer(store, live, compiler, catch_up=refresher.catch_up)
         yield Services(
@@ -66,6 +77,7 @@ def open_application(
             access=Access(verifier=verifier, signer=signer, codes=codes, store=store, clock=clock),
             audit_log=AuditLog(store),
             inspector=inspector,
+            budget=budget,
             limits=settings.limits,
             clock=clock,
         )

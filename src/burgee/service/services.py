@@ -7,6 +7,7 @@ from burgee.ports import Clock
 from burgee.service.access import Access
 from burgee.service.audit_log import AuditLog
 from burgee.service.browse import Browser
+from burgee.service.budget import Budget
 from burgee.service.catalogue import LiveCatalogue
 from burgee.service.inspection import Inspector
 from burgee.service.publish import Publisher
@@ -23,5 +24,6 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     access: Access
     audit_log: AuditLog
     inspector: Inspector
+    budget: Budget
     limits: Limits
     clock: Clock
