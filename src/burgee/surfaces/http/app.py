@@ -35,7 +35,9 @@ def build_app(
     `evaluation_routes` are OFREP and its streams, tried first. `public_url` is the address that browsers
     use where a proxy stands in front, "" where they come straight to us.
     """
-    pools = Pools(reads=anyio.CapacityLimiter(16), writes=anyio.CapacityLimiter(8))
+    pools = Pools(
+        reads=anyio.CapacityLimiter(16), writes=anyio.CapacityLimiter(8), leases=anyio.CapacityLimiter(8)
+    )
     origin = "/".join(public_url.split("/")[:3])
     by_path = groupby(sorted(OPERATIONS, key=lambda o: o.path), key=lambda o: o.path)
     resources = [

@@ -21,6 +21,7 @@ from burgee.surfaces.http.edge import Deadlines, Edge
 from burgee.surfaces.http.forwarding import Forwarding, reachable
 from burgee.surfaces.http.health import operations_app
 from burgee.surfaces.http.listener import Listener
+from burgee.surfaces.http.metering import evaluation_gate
 from burgee.surfaces.http.metrics import FLAGS, MANAGEMENT, PUBLISHES, REVISION, Counters
 from burgee.surfaces.http.ofrep import Ofrep
 from burgee.surfaces.http.ofrep_routes import ofrep_routes, stream_routes
@@ -74,6 +75,7 @@ class Node:
             public_url=options.public_url,
             salt=options.fractional,
         )
+        services.budget.on_stop(self.ofrep.stop)
         self.hub = StreamHub(self.ofrep, counters, dice=random.random, limits=limits)
         self._listeners = self._make_listeners(limits)
         self._revision = sum(services.live.current.revisions.values())
@@ -81,6 +83,7 @@ class Node:
 
     def _make_listeners(self, limits: Limits) -> list[Listener]:
         options, counters = self._options, self._counters
+        limited = self._services.budget.evaluation
 
         def edge(*, inline: bool, counted: bool) -> Edge:
             return Edge(
@@ -93,12 +96,14 @@ class Node:
                 counts_connections=counted,
             )
 
-        routes = [*ofrep_routes(self.ofrep), *stream_routes(self.ofrep, self.hub)]
+        gate = evaluation_gate(limited, self.ofrep) if limited else None
+        routes = [*ofrep_routes(self.ofrep, gate=gate), *stream_routes(self.ofrep, self.hub)]
         app: ASGIApp = build_app(self._services, evaluation_routes=routes, public_url=options.public_url)
         outer: ASGIApp = app
         if options.writer_socket and not options.writes:
             outer = Forwarding(app, Path(options.writer_socket))
-        main = Listener(Counting(outer, counters), edge(inline=options.inline, counted=True), self._http)
+        inline = options.inline and limited is None  # what waits for a lease may not block the loop
+        main = Listener(Counting(outer, counters), edge(inline=inline, counted=True), self._http)
         health = operations_app(self._services.refresher, counters, draining=lambda: main.edge.draining)
         listeners = [main, Listener(health, edge(inline=False, counted=False), self._operations)]
         if options.writer_socket and options.writes:
@@ -151,6 +156,7 @@ class Node:
     def _watch(self) -> None:
         while not self._stop.wait(self._options.poll_seconds):
             self._services.refresher.poll()
+            self._services.budget.follow()
 
     def _published(self, catalogue: Catalogue) -> None:
         self._note(catalogue)

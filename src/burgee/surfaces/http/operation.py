@@ -64,7 +64,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """A method on a path. `permission` None means, explicitly, that anybody may call it.
 
     `problems` are the statuses of the problem documents that it may answer beyond those that follow from
-    its permission, parameters and payload.
+    its permission, parameters and payload. `is_metered` says whether a call costs one of the request budget;
+    an operation that anybody may call never does.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     replies: tuple[Reply, ...]
     problems: tuple[int, ...] = ()
     reach: Reach = Reach.NAMED
+    is_metered: bool = True
 
     @property
     def is_unsafe(self) -> bool:
@@ -88,7 +90,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     def all_problems(self) -> tuple[int, ...]:
         """Every status with which this operation may answer a problem document, ascending."""
-        statuses = {*self.problems, 400}
+        statuses = {*self.problems, 400, 429}
         if self.permission is not None:
             statuses |= {401, 403, 503}
         if self.payload is not None:
