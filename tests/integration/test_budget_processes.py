@@ -14,6 +14,7 @@ import pytest
 from burgee.adapters.sqlite.budgets import SqliteBudgetStore
 from burgee.adapters.sqlite.connections import Connections
 from burgee.model.budget import MANAGEMENT_BUDGET, BudgetState, Renewal, RequestBudget
+from burgee.service.meter import LAST_CALLS, SHARES
 from burgee.testing.budget_spender import Spent
 from burgee.testing.builders import THE_DAY
 
@@ -104,7 +105,7 @@ def test_t1_of_64_processes_exactly_the_limit_is_admitted(desk: Desk) -> None:
 
 @pytest.mark.timeout(120)
 def test_t2_of_processes_that_are_killed_no_call_counts_twice(desk: Desk) -> None:
-    count, limit, largest_lease = 16, 3000, 3000 // (4 * 16)
+    count, limit, largest_lease = 16, 3000, (3000 - LAST_CALLS) // (SHARES * 16)
     chance = random.Random(2)
     desk.seed(limit)
     with spenders(desk, count, shares=count, aloud=True) as processes:

@@ -1,4 +1,4 @@
-"""A worker process that spends a budget in a SQLite file: `python -m burgee.testing.budget_spender PATH WORKERS`.
+"""A worker process that spends a budget in a SQLite file; its arguments are the file and how many share it.
 
 It says `ready`, waits for a line, spends until it is refused or its time is over, and prints one JSON line:
 how many calls were admitted, when the last one was (monotonic seconds), and how many steps the store made.

@@ -247,7 +247,7 @@ def test_evaluation_spends_a_budget_of_its_own() -> None:
 
 @pytest.mark.parametrize("rate", ["token_rate", "address_rate"])
 def test_rates_let_ten_seconds_of_calls_through_at_once(rate: str) -> None:
-    desk = Desk(**{rate: 2})
+    desk = Desk(None, None, **{rate: 2})
     admit = desk.budget.admit_caller if rate == "token_rate" else desk.budget.admit_stranger
     other = desk.budget.admit_stranger if rate == "token_rate" else desk.budget.admit_caller
     for _ in range(20):

@@ -7,7 +7,7 @@ import pytest
 from burgee.adapters.memory import MemoryBudgetStore
 from burgee.errors import TooManyRequestsError, UnavailableError
 from burgee.model.budget import BudgetMode, BudgetScope, BudgetState, Renewal, RequestBudget
-from burgee.service.meter import LARGEST_LEASE, Meter
+from burgee.service.meter import LARGEST_LEASE, LAST_CALLS, Meter
 from burgee.testing.builders import THE_DAY
 from burgee.testing.unreliable_budgets import UnreliableBudgetStore
 from burgee.testing.workshop import HandClock
@@ -106,7 +106,7 @@ def test_a_worker_that_dies_costs_its_lease_and_nothing_else() -> None:
     workers = Workers(4, limit=1000)
     passed = workers.admitted(1, worker=0)
     lost = workers.meters[0].left
-    assert lost == 1000 // 16 - 1
+    assert lost == (1000 - LAST_CALLS) // 12 - 1
     for worker in (1, 2, 3):
         passed += workers.admitted(1000, worker)
     assert passed == 1000 - lost
@@ -152,9 +152,22 @@ def test_hardly_a_call_costs_a_step_of_the_store(count: int, limit: int) -> None
     assert len(workers.store.steps) / limit <= 0.15
 
 
-@pytest.mark.parametrize(("limit", "lease"), [(3, 1), (4, 1), (8, 2), (4 * LARGEST_LEASE, 256), (10**9, 256)])
-def test_a_lease_is_a_share_of_what_is_left(limit: int, lease: int) -> None:
-    workers = Workers(limit=limit)
+@pytest.mark.parametrize(
+    ("count", "limit", "lease"),
+    [
+        (1, 2, 1),
+        (1, 5, 1),
+        (1, 6, 2),
+        (1, 3 * LARGEST_LEASE - 1, LARGEST_LEASE - 1),
+        (1, 3 * LARGEST_LEASE, LARGEST_LEASE),
+        (1, 10**9, LARGEST_LEASE),
+        (2, LAST_CALLS, 1),
+        (2, LAST_CALLS + 11, 1),
+        (2, LAST_CALLS + 12, 2),
+    ],
+)
+def test_a_lease_is_a_share_of_what_is_left(count: int, limit: int, lease: int) -> None:
+    workers = Workers(count, limit=limit)
     workers.admits()
     assert workers.meters[0].left == lease - 1
 

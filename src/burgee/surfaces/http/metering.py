@@ -1,7 +1,8 @@
 """Metering at the edge: whom a call is counted against, and how it waits for a lease."""
 
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
 
 import anyio
 import anyio.to_thread
@@ -20,7 +21,7 @@ from burgee.surfaces.http.answer import Answer, json_answer
 from burgee.surfaces.http.limit_headers import limit_headers
 from burgee.surfaces.http.ofrep import Headers, Ofrep
 
-Gate = Callable[[Headers], Awaitable[Answer | None]]
+Gate: TypeAlias = Callable[[Headers], Coroutine[Any, Any, Answer | None]]
 """Lets an evaluation request pass (None), or turns it away."""
 
 _NETWORK_BITS = 64

@@ -9,7 +9,7 @@ import pytest
 from burgee.model.budget import MAX_LIMIT, BudgetScope
 from burgee.surfaces.cli import budget
 
-SHOWN = {
+SHOWN: dict[str, Any] = {
     "mode": "enforce",
     "window": "minute",
     "management": {
