@@ -39,7 +39,7 @@ def main() -> int:
         "import": lambda: cold_import.run(quick=options.quick, source=ROOT / "src"),
         "http": lambda: http_evaluation.run(quick=options.quick, root=ROOT),
         "publish": lambda: publish_visible.run(quick=options.quick, root=ROOT),
-        "budget": lambda: budget.run(quick=options.quick, source=ROOT / "src"),
+        "budget": lambda: budget.run(quick=options.quick, root=ROOT),
     }
     found: list[Budget] = []
     for name, part in parts.items():
