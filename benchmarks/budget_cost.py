@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import anyio
 
-from burgee.adapters.memory import MemoryBudgetStore
+from burgee.adapters.memory_budgets import MemoryBudgetStore
 from burgee.adapters.sqlite.budgets import SqliteBudgetStore
 from burgee.adapters.sqlite.connections import Connections
 from burgee.service.meter import Meter

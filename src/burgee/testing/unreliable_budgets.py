@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from burgee.adapters.memory import MemoryBudgetStore
+from burgee.adapters.memory_budgets import MemoryBudgetStore
 from burgee.errors import UnavailableError
 from burgee.model.budget import Renewal, RequestBudget, Taken
 from burgee.ports import BudgetStore

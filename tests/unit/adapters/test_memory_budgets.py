@@ -1,6 +1,6 @@
 """The reference implementation of budgets."""
 
-from burgee.adapters.memory import MemoryBudgetStore
+from burgee.adapters.memory_budgets import MemoryBudgetStore
 from burgee.ports import BudgetStore
 from burgee.testing.budget_store_contract import BudgetStoreContract
 

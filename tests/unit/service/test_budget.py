@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from burgee.adapters.memory import MemoryBudgetStore, MemoryFlagStore
+from burgee.adapters.memory import MemoryFlagStore
+from burgee.adapters.memory_budgets import MemoryBudgetStore
 from burgee.adapters.wrappers.read_only import ReadOnlyFlagStore
 from burgee.errors import InvalidInputError, TooManyRequestsError, UnavailableError
 from burgee.model.budget import (

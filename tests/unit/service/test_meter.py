@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from burgee.adapters.memory import MemoryBudgetStore
+from burgee.adapters.memory_budgets import MemoryBudgetStore
 from burgee.errors import TooManyRequestsError, UnavailableError
 from burgee.model.budget import BudgetMode, BudgetScope, BudgetState, Renewal, RequestBudget
 from burgee.service.meter import LARGEST_LEASE, LAST_CALLS, Meter

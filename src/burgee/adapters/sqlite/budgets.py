@@ -3,7 +3,7 @@
 import apsw
 import msgspec
 
-from burgee.adapters.memory import MemoryBudgetStore
+from burgee.adapters.memory_budgets import MemoryBudgetStore
 from burgee.adapters.sqlite.connections import Connections
 from burgee.adapters.sqlite.seals import decoded, seal_of, unsealed
 from burgee.adapters.sqlite.store import SqliteFlagStore

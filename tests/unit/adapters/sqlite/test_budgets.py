@@ -6,7 +6,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from burgee.adapters.memory import MemoryBudgetStore, MemoryFlagStore
+from burgee.adapters.memory import MemoryFlagStore
+from burgee.adapters.memory_budgets import MemoryBudgetStore
 from burgee.adapters.sqlite.budgets import SqliteBudgetStore, budget_store_beside
 from burgee.adapters.sqlite.schema import SCHEMA_VERSION
 from burgee.adapters.sqlite.store import SqliteFlagStore
