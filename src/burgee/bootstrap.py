@@ -12,6 +12,7 @@ from burgee.adapters.memory import MemoryFlagStore, MemorySignInCodes
 from burgee.adapters.parameters import EnvironmentParameters, FileParameters
 from burgee.adapters.snapshot_file import JsonSnapshotFile
 from burgee.adapters.sqlite.access_times import access_times_beside
+from burgee.adapters.sqlite.budgets import budget_store_beside
 from burgee.adapters.sqlite.open import open_sqlite_store
 from burgee.adapters.sqlite.sign_in_codes import sign_in_codes_beside
 from burgee.adapters.tokens import RsaTokenSigner, RsaTokenVerifier
@@ -64,6 +65,15 @@ def open_application(
             keeper = SnapshotKeeper(store, live, snapshot_file, clock=clock)
             stack.callback(keeper.close)
             keeper.start()
+        budget = Budget(
+            budget_store_beside(store),
+            store,
+            rules=settings.budget_rules,
+            clock=clock,
+            monotonic=time.monotonic,
+        )
+        stack.callback(budget.close)
+        budget.follow()
         inspector = Inspector(compiler)
         committer = Committer(store, live, compiler, catch_up=refresher.catch_up)
         last_access = LastAccess(access_times_beside(store), clock=clock)
@@ -77,13 +87,13 @@ def open_application(
             access=Access(verifier=verifier, signer=signer, codes=codes, store=store, clock=clock),
             audit_log=AuditLog(store),
             inspector=inspector,
+            budget=budget,
             limits=settings.limits,
             clock=clock,
             flag_names=FlagNames(store, live, look=refresher.poll),
             parameters=Parameters(_parameter_sources(settings), clock=clock),
             last_access=last_access,
             hatton_strict_compat=settings.hatton_strict_compat,
-            budget=Budget(clock),
             overrides=Overrides(store, clock),
             rds_strict_compat=settings.rds_strict_compat,
         )

@@ -19,6 +19,7 @@ BurgeeError
 │   ├── ReadOnlyError          the store refuses writes (degraded start, damaged file)
 │   ├── StoreFullError         the disk is full
 │   └── StoreDamagedError      what was read fails its hash: the last good snapshot goes on answering
+├── TooManyRequestsError       over a rate limit or the request budget, or stopped by an administrator
 ├── StoreRefusedError          a data folder that must not be opened: in use, newer schema
 └── ConfigurationError         settings that cannot work; every problem in one message
 """
@@ -139,6 +140,15 @@ class StoreFullError(UnavailableError):
 
 class StoreDamagedError(UnavailableError):
     """Something stored fails its hash or is missing; never answered by a guess."""
+
+
+class TooManyRequestsError(BurgeeError):
+    """Over a rate or a budget, or stopped; `retry_after` is in seconds, `limit` what was exceeded."""
+
+    def __init__(self, message: str, *, retry_after: float, limit: int) -> None:
+        self.retry_after = retry_after
+        self.limit = limit
+        super().__init__(message)
 
 
 class StoreRefusedError(BurgeeError):

@@ -2,17 +2,20 @@
 
 import ipaddress
 from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
 from burgee.errors import ConfigurationError
+from burgee.model.budget import MAX_LIMIT, SEED_LIMIT, BudgetMode, BudgetRules, BudgetWindow
 from burgee.model.flag_set import FractionalGeneration
 from burgee.model.limits import DEFAULT_LIMITS, Limits
 from burgee.surfaces.http.origins import read_origins
 
 Value = TypeVar("Value")
+Choice = TypeVar("Choice", bound=Enum)
 
 MEMORY = ":memory:"
 """The data folder that is none: everything is forgotten at the end."""
@@ -44,6 +47,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hatton_strict_compat: bool = False
     cors_origins: str = ""
     rds_strict_compat: bool = False
+    budget_limit: int = SEED_LIMIT
+    budget_window: BudgetWindow = BudgetWindow.MINUTE
+    budget_mode: BudgetMode = BudgetMode.ENFORCE
+    evaluation_limit: int = 0
+    token_rate: int = 0
+    address_rate: int = 100
 
     @classmethod
     def from_mapping(cls, env: Mapping[str, str]) -> "Settings":
@@ -92,6 +101,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The limits of this server."""
         return msgspec.structs.replace(DEFAULT_LIMITS, streams=self.streams, connections=self.connections)
 
+    @property
+    def budget_rules(self) -> BudgetRules:
+        """How this server meters."""
+        return BudgetRules(
+            seed_limit=self.budget_limit,
+            window=self.budget_window,
+            mode=self.budget_mode,
+            evaluation_limit=self.evaluation_limit,
+            token_rate=self.token_rate,
+            address_rate=self.address_rate,
+            workers=self.workers,
+        )
+
 
 def _number(low: int, high: int) -> Callable[[str], int]:
     def read(text: str) -> int:
@@ -118,6 +140,16 @@ def _generation(text: str) -> FractionalGeneration:
         return FractionalGeneration(text.strip().lower())
     except ValueError:
         raise ValueError(f"{text!r} is not v2 or v3") from None
+
+
+def _one_of(kind: type[Choice]) -> Callable[[str], Choice]:
+    def read(text: str) -> Choice:
+        try:
+            return kind(text.strip().lower())
+        except ValueError:
+            raise ValueError(f"{text!r} is not {' or '.join(str(each.value) for each in kind)}") from None
+
+    return read
 
 
 def _web_address(text: str) -> str:
@@ -161,4 +193,10 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "hatton_strict_compat": _switch,
     "cors_origins": _origins,
     "rds_strict_compat": _switch,
+    "budget_limit": _number(1, MAX_LIMIT),
+    "budget_window": _one_of(BudgetWindow),
+    "budget_mode": _one_of(BudgetMode),
+    "evaluation_limit": _number(0, MAX_LIMIT),
+    "token_rate": _number(0, 1_000_000),
+    "address_rate": _number(0, 1_000_000),
 }

@@ -35,7 +35,7 @@ SEMANTIC = ["2xx", "303", "304", "400", "401", "403", "404", "409", "412", "422"
 @pytest.fixture
 def app() -> Iterator[tuple[ASGIApp, str]]:
     """The application with one flag in it, and an administrator's token."""
-    with open_application(Settings(data=":memory:")) as services:
+    with open_application(Settings(data=":memory:", budget_limit=10**9, address_rate=0)) as services:
         ofrep = Ofrep(services.live, services.access, Counters(SharedCounters.create(1), 0), open_to_all=True)
         yield (
             build_app(services, evaluation_routes=ofrep_routes(ofrep)),
@@ -58,6 +58,8 @@ def test_no_check_fails_on_any_operation(app: tuple[ASGIApp, str]) -> None:
     )
     schema = schemathesis.openapi.from_asgi("/openapi.json", asgi, config=config)
     bounded = schema.exclude(path_regex="^/ofrep/v1/sse")  # those answers end when the client goes
+    # Whoever stops everything, or leaves one call to all, gets nothing but 429 from then on.
+    bounded = bounded.exclude(path_regex="^/api/v1/budget/")
     failures, cases = [], 0
     for event in from_schema(bounded).execute():
         if isinstance(event, events.ScenarioFinished):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from burgee.errors import ConfigurationError
+from burgee.model.budget import BudgetMode, BudgetRules, BudgetWindow
 from burgee.model.flag_set import FractionalGeneration
 from burgee.settings import Settings
 
@@ -41,6 +42,12 @@ def test_every_setting_is_read() -> None:
         "BURGEE_HATTON_STRICT_COMPAT": "True",
         "BURGEE_CORS_ORIGINS": " https://a.example, http://localhost:3000 ",
         "BURGEE_RDS_STRICT_COMPAT": "true",
+        "BURGEE_BUDGET_LIMIT": "7",
+        "BURGEE_BUDGET_WINDOW": "DAY",
+        "BURGEE_BUDGET_MODE": "observe",
+        "BURGEE_EVALUATION_LIMIT": "8",
+        "BURGEE_TOKEN_RATE": "9",
+        "BURGEE_ADDRESS_RATE": "10",
         "BURGEE_SOMETHING_ELSE": "is passed over",
     }
     settings = Settings.from_mapping(env)
@@ -64,8 +71,23 @@ def test_every_setting_is_read() -> None:
         hatton_strict_compat=True,
         cors_origins="https://a.example, http://localhost:3000",
         rds_strict_compat=True,
+        budget_limit=7,
+        budget_window=BudgetWindow.DAY,
+        budget_mode=BudgetMode.OBSERVE,
+        evaluation_limit=8,
+        token_rate=9,
+        address_rate=10,
     )
     assert (settings.limits.streams, settings.limits.connections) == (10, 20)
+    assert settings.budget_rules == BudgetRules(
+        seed_limit=7,
+        window=BudgetWindow.DAY,
+        mode=BudgetMode.OBSERVE,
+        evaluation_limit=8,
+        token_rate=9,
+        address_rate=10,
+        workers=4,
+    )
     default = Settings()
     same = [name for name in Settings.__struct_fields__ if getattr(settings, name) == getattr(default, name)]
     assert same == []
@@ -86,6 +108,12 @@ def test_an_empty_value_is_no_value() -> None:
         ("CONNECTIONS", ["1", "1000000"], ["0", "1000001"]),
         ("HATTON_STRICT_COMPAT", ["true", " FALSE "], ["1", "yes", "on"]),
         ("RDS_STRICT_COMPAT", ["true", "false", " TRUE "], ["1", "yes", "on", "truth"]),
+        ("BUDGET_LIMIT", ["1", "1000000000"], ["0", "1000000001"]),
+        ("BUDGET_WINDOW", ["none", "minute", "hour", " Day ", "MONTH"], ["60", "year"]),
+        ("BUDGET_MODE", ["enforce", "Observe"], ["off"]),
+        ("EVALUATION_LIMIT", ["0", "1000000000"], ["-1", "1000000001"]),
+        ("TOKEN_RATE", ["0", "1000000"], ["-1", "1000001"]),
+        ("ADDRESS_RATE", ["0", "1000000"], ["-1", "1000001"]),
         ("FRACTIONAL", ["v2", "v3", " V2 "], ["2", "v1", "v4"]),
         ("PUBLIC_URL", ["http://a", "https://a:1/b"], ["a", "ftp://a", "http://"]),
         ("URL", ["http://a"], ["a"]),

@@ -28,7 +28,14 @@ from burgee.surfaces.http.ofrep_routes import ofrep_routes
 TOKEN_SECONDS = 3_600
 BUSY_SECONDS = 10.0
 """How long to wait for a folder that a starting server or another command holds."""
-_SETTINGS = ("BURGEE_FRACTIONAL", "BURGEE_PUBLIC_KEY", "BURGEE_SIGNING_KEY")
+_SETTINGS = (
+    "BURGEE_FRACTIONAL",
+    "BURGEE_PUBLIC_KEY",
+    "BURGEE_SIGNING_KEY",
+    "BURGEE_BUDGET_LIMIT",
+    "BURGEE_BUDGET_WINDOW",
+    "BURGEE_BUDGET_MODE",
+)
 
 
 @contextmanager
@@ -56,6 +63,7 @@ def in_process(services: Services, headers: dict[str, str]) -> Iterator[httpx.Cl
     """A client of the whole HTTP application, without a socket."""
     counters = Counters(SharedCounters.create(1), 0)
     ofrep = Ofrep(services.live, services.access, counters, open_to_all=True, limits=services.limits)
+    services.budget.on_stop(ofrep.stop)
     app = build_app(services, evaluation_routes=ofrep_routes(ofrep))
     transport = AsgiTransport(app)
     with httpx.Client(transport=transport, base_url="http://in-process", headers=headers) as client:

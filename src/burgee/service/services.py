@@ -28,6 +28,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     access: Access
     audit_log: AuditLog
     inspector: Inspector
+    budget: Budget
     limits: Limits
     clock: Clock
     flag_names: FlagNames
@@ -35,6 +36,5 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     last_access: LastAccess
     hatton_strict_compat: bool = False
     overrides: Overrides
-    budget: Budget
     rds_strict_compat: bool = False
     """Whether the RDS dialect gives the source's old answers (BURGEE_RDS_STRICT_COMPAT)."""

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rebucket": ("rebucket", "Count the subjects that another fractional generation would move."),
     "token": ("tokens", "Make tokens."),
     "audit": ("audit", "Read and verify the audit log."),
+    "budget": ("budget", "Show, reset and stop the request budget."),
     "bench": ("bench", "Measure evaluation of the stored flags in this process."),
     "completion": ("completion", "Print a shell completion script."),
 }

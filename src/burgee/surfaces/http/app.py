@@ -40,7 +40,9 @@ def build_app(
     use where a proxy stands in front, "" where they come straight to us. `cors` knows who else's pages may
     write with a cookie; the headers are those of `CorsLayer`, around whatever answers in the end.
     """
-    pools = Pools(reads=anyio.CapacityLimiter(16), writes=anyio.CapacityLimiter(8))
+    pools = Pools(
+        reads=anyio.CapacityLimiter(16), writes=anyio.CapacityLimiter(8), leases=anyio.CapacityLimiter(8)
+    )
     origin = "/".join(public_url.split("/")[:3])
     by_path = groupby(sorted(OPERATIONS, key=lambda o: o.path), key=lambda o: o.path)
     resources = [

@@ -22,6 +22,7 @@ from burgee.surfaces.http.edge import Deadlines, Edge
 from burgee.surfaces.http.forwarding import Forwarding, reachable
 from burgee.surfaces.http.health import operations_app
 from burgee.surfaces.http.listener import Listener
+from burgee.surfaces.http.metering import evaluation_gate
 from burgee.surfaces.http.metrics import FLAGS, MANAGEMENT, PUBLISHES, REVISION, Counters
 from burgee.surfaces.http.ofrep import Ofrep
 from burgee.surfaces.http.ofrep_routes import ofrep_routes, stream_routes
@@ -76,6 +77,7 @@ class Node:
             public_url=options.public_url,
             salt=options.fractional,
         )
+        services.budget.on_stop(self.ofrep.stop)
         self.hub = StreamHub(self.ofrep, counters, dice=random.random, limits=limits)
         self._listeners = self._make_listeners(limits)
         self._revision = sum(services.live.current.revisions.values())
@@ -83,6 +85,7 @@ class Node:
 
     def _make_listeners(self, limits: Limits) -> list[Listener]:
         options, counters = self._options, self._counters
+        limited = self._services.budget.evaluation
 
         def edge(*, inline: bool, counted: bool, limits: Limits = limits, cors: Cors = NO_CORS) -> Edge:
             return Edge(
@@ -96,7 +99,8 @@ class Node:
                 cors=cors,
             )
 
-        routes = [*ofrep_routes(self.ofrep), *stream_routes(self.ofrep, self.hub)]
+        gate = evaluation_gate(limited, self.ofrep) if limited else None
+        routes = [*ofrep_routes(self.ofrep, gate=gate), *stream_routes(self.ofrep, self.hub)]
         cors = options.cors
         app: ASGIApp = build_app(
             self._services, evaluation_routes=routes, public_url=options.public_url, cors=cors
@@ -106,7 +110,8 @@ class Node:
             outer = Forwarding(app, Path(options.writer_socket))
         if cors.is_on:  # around the forwarding: the writer's answers pass here too, and are dressed once
             outer = CorsLayer(outer, cors)
-        main_edge = edge(inline=options.inline, counted=True, cors=cors)
+        inline = options.inline and limited is None  # what waits for a lease may not block the loop
+        main_edge = edge(inline=inline, counted=True, cors=cors)
         main = Listener(Counting(outer, counters), main_edge, self._http)
         health = operations_app(self._services.refresher, counters, draining=lambda: main.edge.draining)
         listeners = [main, Listener(health, edge(inline=False, counted=False), self._operations)]
@@ -164,6 +169,7 @@ class Node:
     def _watch(self) -> None:
         while not self._stop.wait(self._options.poll_seconds):
             self._services.refresher.poll()
+            self._services.budget.follow()
 
     def _published(self, catalogue: Catalogue) -> None:
         self._note(catalogue)

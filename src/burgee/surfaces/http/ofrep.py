@@ -22,7 +22,7 @@ from burgee.service.catalogue import Catalogue, LiveCatalogue
 from burgee.surfaces.http.answer import JSON_TYPE, NOSNIFF, Answer, compressed, json_answer, matches_etag
 from burgee.surfaces.http.audience import Audience, Scope
 from burgee.surfaces.http.metrics import Counters
-from burgee.surfaces.http.ofrep_answers import OUTCOME, Ready, SelectionAnswers, failure
+from burgee.surfaces.http.ofrep_answers import OUTCOME, Ready, SelectionAnswers, failure, stopped_answer
 
 SINGLE_PATH = "/ofrep/v1/evaluate/flags/"
 BULK_PATH = "/ofrep/v1/evaluate/flags"
@@ -84,11 +84,18 @@ class Ofrep:
         self._former: dict[Scope, _Selected] = {}
         self._tags: dict[bytes, tuple[_Selected, bytes]] = {}
         self._everything = self._select(Scope())
+        self.stopped = False
+
+    def stop(self, is_stopped: bool) -> None:
+        """Refuse every evaluation from now on, or no longer; called from any thread."""
+        self.stopped = is_stopped
 
     # -- one flag
 
     def quick(self, key: str, headers: Headers, body: bytes) -> Ready | None:
         """The finished answer for `key` where everything about the request is usual, else None."""
+        if self.stopped:
+            return None
         if self._live.current is not self._catalogue:
             self._turn()
         selected = self._everything
@@ -108,6 +115,8 @@ class Ofrep:
 
     def single(self, key: str, headers: Headers, body: bytes) -> Answer:
         """`POST /ofrep/v1/evaluate/flags/{key}`."""
+        if self.stopped:
+            return stopped_answer()
         if self._live.current is not self._catalogue:
             self._turn()
         try:
@@ -140,6 +149,8 @@ class Ofrep:
 
     def bulk(self, query: bytes, headers: Headers, body: bytes) -> Answer:
         """`POST /ofrep/v1/evaluate/flags`; a 304 evaluates nothing, unless a rule reads the clock."""
+        if self.stopped:
+            return stopped_answer()
         try:
             wanted = _first(query, "flagConfigEtag")
             if self._live.current is not self._catalogue:

@@ -27,6 +27,7 @@ DETAILS = {
 """flagd's own words; every failure carries errorDetails, which the Python client needs."""
 
 GENERAL_DETAILS = "error processing the flag for evaluation"
+STOPPED_RETRY_SECONDS = 60
 NO_VARIANT = ""
 """What a disabled flag or a code default carries as variant: docs/decisions/0020."""
 
@@ -99,6 +100,12 @@ class SelectionAnswers:
         if resolution.variant is None:
             return {**answer, "variant": NO_VARIANT, "metadata": metadata}
         return {**answer, "variant": resolution.variant, "value": resolution.value, "metadata": metadata}
+
+
+def stopped_answer() -> Answer:
+    """What is answered while an administrator has stopped evaluation."""
+    words = encode({"errorDetails": "an administrator has stopped evaluation"})
+    return json_answer(429, words, (b"retry-after", b"%d" % STOPPED_RETRY_SECONDS))
 
 
 def failure(key: str | None, code: ErrorCode, metadata: JsonValue = None, *, details: str = "") -> JsonObject:

@@ -8,26 +8,31 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from burgee.surfaces.http.answer import Answer
+from burgee.surfaces.http.metering import Gate
 from burgee.surfaces.http.metrics import BULK, EVALUATE, STREAM
 from burgee.surfaces.http.ofrep import BULK_PATH, STREAM_PATH, Ofrep
 from burgee.surfaces.http.stream_sink import AsgiSink, stream_request
 from burgee.surfaces.http.streams import StreamHub
 
 
-def ofrep_routes(ofrep: Ofrep) -> list[Route]:
-    """Single and bulk evaluation."""
+def ofrep_routes(ofrep: Ofrep, *, gate: Gate | None = None) -> list[Route]:
+    """Single and bulk evaluation; `gate` meters it."""
 
     async def single(request: Request) -> Response:
         body = await _body(request)
         started = perf_counter_ns()
-        answer = ofrep.single(request.path_params["key"], dict(request.scope["headers"]), body)
+        headers = dict(request.scope["headers"])
+        refused = await gate(headers) if gate else None
+        answer = refused or ofrep.single(request.path_params["key"], headers, body)
         ofrep.counters.answered(EVALUATE, answer.status, perf_counter_ns() - started)
         return _response(answer)
 
     async def bulk(request: Request) -> Response:
         body = await _body(request)
         started = perf_counter_ns()
-        answer = ofrep.bulk(request.scope["query_string"], dict(request.scope["headers"]), body)
+        headers = dict(request.scope["headers"])
+        refused = await gate(headers) if gate else None
+        answer = refused or ofrep.bulk(request.scope["query_string"], headers, body)
         ofrep.counters.answered(BULK, answer.status, perf_counter_ns() - started)
         return _response(answer)
 

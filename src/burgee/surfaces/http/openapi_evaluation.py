@@ -108,6 +108,7 @@ def _answer(description: str, schema: str = "", headers: dict[str, Any] | None =
 _REFUSALS = {
     "401": _answer("A token is needed.", "EvaluationRefusal"),
     "403": _answer("The token is not for these flags.", "EvaluationRefusal"),
+    "429": _answer("Over the budget, or stopped; come back after Retry-After.", "EvaluationRefusal"),
     "413": {"$ref": "#/components/responses/Problem413"},
 }
 
@@ -117,7 +118,7 @@ def _stream(operation: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
         "description": "`refetchEvaluation` events for as long as the client stays.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     }
-    refused = {status: _REFUSALS[status] for status in ("401", "403")}
+    refused = {status: _REFUSALS[status] for status in ("401", "403", "429")}
     return {
         "operationId": operation,
         "summary": "Be told when to fetch again",

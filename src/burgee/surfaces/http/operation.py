@@ -111,7 +111,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     def all_problems(self) -> tuple[int, ...]:
         """Every status with which this operation may answer a problem document, ascending."""
-        statuses = {*self.problems, 400}
+        statuses = {*self.problems, 400, 429}
         if self.permission is not None:
             statuses |= {401, 403, 503}
         if self.payload is not None:

@@ -16,12 +16,14 @@ from burgee.errors import (
     NotFoundError,
     ReadOnlyError,
     StoreFullError,
+    TooManyRequestsError,
     UnauthenticatedError,
     UnavailableError,
     VersionConflictError,
 )
 from burgee.model.json import JsonValue
 from burgee.surfaces.http.exchange import Answer
+from burgee.surfaces.http.limit_headers import limit_headers
 from burgee.surfaces.http.parameters import InvalidRequestError, Place
 
 TYPE_PREFIX = "/docs#problem-"
@@ -93,6 +95,7 @@ KINDS: dict[type[BurgeeError], Kind] = {
     KeyReservedError: Kind(409, "key-reserved", "The key of a deleted flag is still reserved"),
     ConflictError: Kind(409, "conflict", "Not possible in the present state"),
     IdempotencyReuseError: Kind(422, "idempotency-key-reused", "The key was used for another request"),
+    TooManyRequestsError: Kind(429, "too-many-requests", "Too many requests"),
     ReadOnlyError: Kind(
         503, "read-only", "Writes are refused until an operator acts", "The store is read-only."
     ),
@@ -157,6 +160,8 @@ def problem_answer(error: Exception, *, request_id: str) -> Answer:
             headers.append(("allow", ", ".join(error.allowed)))
         case UnauthenticatedError():
             headers.append(("www-authenticate", "Bearer"))
+        case TooManyRequestsError():
+            headers.extend(limit_headers(error))
         case UnavailableError():
             headers.append(("retry-after", str(max(1, math.ceil(error.retry_after)))))
         case _:

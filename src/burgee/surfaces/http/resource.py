@@ -8,7 +8,7 @@ import msgspec
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from burgee.errors import Fault, NotFoundError
+from burgee.errors import Fault, NotFoundError, UnauthenticatedError
 from burgee.model.flag import DEFAULT_FLAG_SET
 from burgee.service.access import Identity
 from burgee.service.services import Services
@@ -16,6 +16,7 @@ from burgee.surfaces.http.authentication import identify, require_json, require_
 from burgee.surfaces.http.bodies import CEILING, read_body
 from burgee.surfaces.http.cors import NO_CORS, Cors
 from burgee.surfaces.http.exchange import Answer, Call, ParameterValue
+from burgee.surfaces.http.metering import address_of, spend
 from burgee.surfaces.http.operation import ANY, JSON, Operation, Payload, Reach
 from burgee.surfaces.http.parameters import read_parameters
 from burgee.surfaces.http.preconditions import IF_NONE_MATCH, unless_unchanged, with_etag
@@ -29,10 +30,14 @@ ERROR_ANSWER = "burgee.error_answer"
 
 
 class Pools(msgspec.Struct, frozen=True, kw_only=True):
-    """How many handlers may run at once: writers wait for one lock, and must not starve the readers."""
+    """How many handlers may run at once: writers wait for one lock, and must not starve the readers.
+
+    `leases` is for calls that wait for their part of the request budget.
+    """
 
     reads: anyio.CapacityLimiter
     writes: anyio.CapacityLimiter
+    leases: anyio.CapacityLimiter
 
 
 class Resource:
@@ -77,13 +82,16 @@ class Resource:
 
     async def _admit(self, operation: Operation, scope: Scope, receive: Receive) -> Call:
         headers = Headers(scope=scope)
-        identity = self._require_right(operation, scope, headers)
+        identity = self._require_known_or_rare(operation, scope, headers)
         parameters = _parameters(operation, scope, headers)
         if identity is not None and operation.permission is not None:
             fallback = DEFAULT_FLAG_SET if operation.reach is Reach.DEFAULT else None
             named = str(parameters[FLAG_SET]) if FLAG_SET in parameters else fallback
             if named is not None or operation.reach is Reach.NAMED:
                 self._services.access.require(identity, operation.permission, named)
+            self._services.budget.admit_caller(identity.subject)
+            if operation.is_metered:
+                await spend(self._services.budget.management, self._pools.leases)
         body, media_type = b"", ""
         if operation.payload is not None:
             media_type = _media_type(operation.payload, headers)
@@ -103,6 +111,17 @@ class Resource:
             request_id=scope.get("burgee.request_id", ""),
             is_https=self._origin(scope, headers).startswith("https:"),
         )
+
+    def _require_known_or_rare(self, operation: Operation, scope: Scope, headers: Headers) -> Identity | None:
+        """The identity that may; calls that nobody answers for are only counted by where they come from."""
+        try:
+            identity = self._require_right(operation, scope, headers)
+        except UnauthenticatedError:
+            self._services.budget.admit_stranger(address_of(scope))
+            raise
+        if identity is None:
+            self._services.budget.admit_stranger(address_of(scope))
+        return identity
 
     def _require_right(self, operation: Operation, scope: Scope, headers: Headers) -> Identity | None:
         if operation.permission is None:

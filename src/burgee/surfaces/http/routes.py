@@ -7,6 +7,7 @@ from burgee.model.flag_set import FlagSet
 from burgee.model.json import JsonObject
 from burgee.service.access import Permission
 from burgee.service.drafts import FlagDraft, FlagSetDraft
+from burgee.surfaces.http.budget_routes import BUDGET_OPERATIONS
 from burgee.surfaces.http.hatton import HATTON_OPERATIONS
 from burgee.surfaces.http.idempotency import IDEMPOTENCY_KEY
 from burgee.surfaces.http.management import audit, flag_sets, flags, history, imports, status, tokens, views
@@ -354,6 +355,7 @@ MANAGEMENT_OPERATIONS: tuple[Operation, ...] = (
         tag="operations",
         reach=Reach.OWN,
     ),
+    *BUDGET_OPERATIONS,
 )
 
 OPERATIONS: tuple[Operation, ...] = (

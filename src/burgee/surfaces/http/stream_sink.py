@@ -13,6 +13,7 @@ from burgee.formats.strict_json import encode
 from burgee.surfaces.http.answer import Answer, json_answer
 from burgee.surfaces.http.audience import Scope
 from burgee.surfaces.http.ofrep import STREAM_PATH, Ofrep
+from burgee.surfaces.http.ofrep_answers import stopped_answer
 from burgee.surfaces.http.streams import StreamHub
 
 STREAM_FIELDS = (
@@ -117,6 +118,8 @@ def stream_request(
         return json_answer(401, body, (b"www-authenticate", b'Bearer realm="burgee"'))
     except ForbiddenError:
         return json_answer(403, encode({"errorDetails": "the token is not for these flags"}))
+    if ofrep.stopped:
+        return stopped_answer()
     if hub.full():
         ofrep.counters.refused("streams")
         retry = str(hub.retry_after()).encode()
