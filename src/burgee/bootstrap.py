@@ -1,5 +1,6 @@
 """Wiring: the only file that names adapters, and it closes what it opens."""
 
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,6 +11,7 @@ from burgee.adapters.local_key import load_or_make_signing_key, load_signing_key
 from burgee.adapters.memory import MemoryFlagStore, MemorySignInCodes
 from burgee.adapters.snapshot_file import JsonSnapshotFile
 from burgee.adapters.sqlite.open import open_sqlite_store
+from burgee.adapters.sqlite.overrides import overrides_beside
 from burgee.adapters.sqlite.sign_in_codes import sign_in_codes_beside
 from burgee.adapters.tokens import RsaTokenSigner, RsaTokenVerifier
 from burgee.errors import ConfigurationError
@@ -21,6 +23,7 @@ from burgee.service.catalogue import Catalogue, LiveCatalogue
 from burgee.service.commit import Committer
 from burgee.service.compiler import SetCompiler
 from burgee.service.inspection import Inspector
+from burgee.service.overrides import Overrides
 from burgee.service.publish import Publisher
 from burgee.service.refresh import Refresher
 from burgee.service.services import Services
@@ -56,6 +59,8 @@ def open_application(
             keeper = SnapshotKeeper(store, live, snapshot_file, clock=clock)
             stack.callback(keeper.close)
             keeper.start()
+        overrides = Overrides(overrides_beside(store), store, live, clock=clock, seed=secrets.randbits(32))
+        overrides.subjects.load()
         inspector = Inspector(compiler)
         committer = Committer(store, live, compiler, catch_up=refresher.catch_up)
         yield Services(
@@ -66,6 +71,7 @@ def open_application(
             access=Access(verifier=verifier, signer=signer, codes=codes, store=store, clock=clock),
             audit_log=AuditLog(store),
             inspector=inspector,
+            overrides=overrides,
             limits=settings.limits,
             clock=clock,
         )

@@ -9,6 +9,7 @@ from burgee.service.audit_log import AuditLog
 from burgee.service.browse import Browser
 from burgee.service.catalogue import LiveCatalogue
 from burgee.service.inspection import Inspector
+from burgee.service.overrides import Overrides
 from burgee.service.publish import Publisher
 from burgee.service.refresh import Refresher
 
@@ -23,5 +24,6 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     access: Access
     audit_log: AuditLog
     inspector: Inspector
+    overrides: Overrides
     limits: Limits
     clock: Clock

@@ -8,7 +8,7 @@ from burgee.adapters.sqlite.commits import Commit
 from burgee.adapters.sqlite.rows import overrides
 from burgee.adapters.sqlite.store import SqliteFlagStore
 from burgee.adapters.wrappers.read_only import ReadOnlyFlagStore, ReadOnlyOverrideStore
-from burgee.errors import VersionConflictError
+from burgee.errors import UnavailableError, VersionConflictError
 from burgee.model.audit import AuditEvent
 from burgee.model.override import Override, OverrideChange, check_override_change
 from burgee.ports import FlagStore, OverrideMark, OverrideStore
@@ -88,7 +88,11 @@ def overrides_beside(store: FlagStore) -> OverrideStore:
     """The overrides kept with `store`; read-only where it is, and none where a snapshot stands in for it."""
     match store:
         case SqliteFlagStore():
-            return SqliteOverrideStore(store)
+            try:
+                return SqliteOverrideStore(store)
+            except UnavailableError as error:
+                # An older file on a disk that is full: flags are served, and there are no overrides yet.
+                return ReadOnlyOverrideStore(_readable(store), reason=f"no room for overrides: {error}")
         case MemoryFlagStore():
             return MemoryOverrideStore(store)
         case ReadOnlyFlagStore():

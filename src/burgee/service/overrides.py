@@ -1,0 +1,243 @@
+"""Overrides: one subject gets of one flag what somebody has decided for it, until it expires."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from burgee.engine.program import CompiledFlag
+from burgee.errors import InvalidInputError, NotFoundError, UnavailableError, VersionConflictError
+from burgee.model.flag import FlagStatus
+from burgee.model.json import JsonObject
+from burgee.model.override import Override
+from burgee.model.resolution import Resolution
+from burgee.ports import Clock, FlagStore, OverrideStore
+from burgee.service.catalogue import LiveCatalogue
+from burgee.service.intent import Author, Precondition
+from burgee.service.overridden_subjects import OverriddenSubjects
+from burgee.service.override_drafts import OverrideDraft, faults_of, is_alive
+from burgee.service.override_import import ImportedOverrides, OverrideImporter, OverrideRow
+from burgee.service.override_plans import deletion, plan
+
+__all__ = ["ImportedOverrides", "OverrideDraft", "OverrideRow", "Overrides"]
+
+_log = logging.getLogger("burgee.overrides")
+
+_ATTEMPTS = 16
+_ALL = 10_000
+"""How many overrides of one subject one read brings: as many as a flag set has flags."""
+
+Outcome = TypeVar("Outcome")
+
+ON, OFF = "on", "off"
+"""The variants that a status stands for."""
+
+
+class Overrides:
+    """Reads, applies and writes overrides.
+
+    An override that has expired, or that was made for an earlier flag of the same key, is as if it were not
+    there. `subjects` says, without a read, who has none.
+    """
+
+    def __init__(
+        self,
+        store: OverrideStore,
+        flags: FlagStore,
+        live: LiveCatalogue,
+        *,
+        clock: Clock,
+        seed: int = 0,
+    ) -> None:
+        self.subjects = OverriddenSubjects(store, clock=clock, seed=seed)
+        self._store = store
+        self._flags = flags
+        self._live = live
+        self._clock = clock
+        self._fails = False
+
+    # -- reading
+
+    def get(self, flag_set: str, flag_key: str, targeting_key: str) -> Override | None:
+        """The override of that place; one read, or none where the subject has no overrides."""
+        if not self.subjects.may_have(targeting_key):
+            return None
+        found = self._store.override(flag_set, flag_key, targeting_key)
+        return found if found is not None and self._is_alive(found) else None
+
+    def of_subject(
+        self,
+        targeting_key: str,
+        *,
+        flag_set: str | None = None,
+        after: tuple[str, str] | None = None,
+        limit: int = 1000,
+    ) -> tuple[Override, ...]:
+        """Ordered by (flag set, flag key), starting after `after`; fewer than `limit`: there are no more."""
+        if not self.subjects.may_have(targeting_key):
+            return ()
+
+        def page(last: Override | None) -> tuple[Override, ...]:
+            start = (last.flag_set, last.flag_key) if last is not None else after
+            return self._store.overrides_of_subject(
+                targeting_key, flag_set=flag_set, after=start, limit=limit
+            )
+
+        return self._alive(page, limit)
+
+    def of_flag(
+        self, flag_set: str, flag_key: str, *, after: str = "", limit: int = 100
+    ) -> tuple[Override, ...]:
+        """Ordered by targeting key, starting after `after`; fewer than `limit`: there are no more."""
+
+        def page(last: Override | None) -> tuple[Override, ...]:
+            start = last.targeting_key if last is not None else after
+            return self._store.overrides_of_flag(flag_set, flag_key, after=start, limit=limit)
+
+        return self._alive(page, limit)
+
+    # -- evaluating
+
+    def for_context(self, context: JsonObject) -> tuple[Override, ...]:
+        """All that hold for the subject of `context`: one read, none for a subject without. Never raises."""
+        subject = context.get("targetingKey")
+        if type(subject) is not str or not self.subjects.may_have(subject):
+            return ()
+        try:
+            found = self.of_subject(subject, limit=_ALL)
+        except UnavailableError as error:
+            self._fail(error)
+            return ()
+        self._fails = False
+        return found
+
+    def evaluate(self, flag: CompiledFlag, context: JsonObject) -> Resolution:
+        """What `flag` answers for `context`, its override included; one read at most. Never raises."""
+        resolution = flag.evaluate(context)
+        subject = context.get("targetingKey")
+        if type(subject) is not str or not self.subjects.may_have(subject):
+            return resolution
+        try:
+            override = self.get(flag.flag_set, flag.key, subject)
+        except UnavailableError as error:
+            self._fail(error)
+            return resolution
+        self._fails = False
+        return self.resolve(resolution, flag, override)
+
+    @staticmethod
+    def resolve(resolution: Resolution, flag: CompiledFlag, override: Override | None) -> Resolution:
+        """The answer where `flag` answers `resolution` by itself and the subject has `override`.
+
+        A pinned variant that the flag no longer has pins nothing. ENABLED gives `on`, and the default where
+        there is no variant of that name; DISABLED gives `off`, and the caller's code default.
+        """
+        if override is None:
+            return resolution
+        if override.variant is not None:
+            return flag.pinned(override.variant) if override.variant in flag.variants else resolution
+        if override.status is FlagStatus.DISABLED:
+            return flag.pinned(OFF)
+        return flag.pinned(ON if ON in flag.variants else flag.source.default_variant)
+
+    # -- writing
+
+    def put(
+        self,
+        draft: OverrideDraft,
+        *,
+        author: Author,
+        must_not_exist: bool = False,
+        version: int | None = None,
+    ) -> Override:
+        """Create or replace an override; one that is as asked for already stays as it is.
+
+        `version` is the one that the writer has read. Raises NotFoundError where there is no such flag,
+        InvalidInputError with every fault, AlreadyExistsError, VersionConflictError.
+        """
+        flag = self._flags.flag(draft.flag_set, draft.flag_key)
+        if flag is None:
+            raise NotFoundError(f"there is no flag {draft.flag_key} in flag set {draft.flag_set}")
+        precondition = Precondition(version=version, must_not_exist=must_not_exist)
+        faults = faults_of(draft, flag, now=self._clock())
+        if faults:
+            raise InvalidInputError(faults)
+
+        def attempt() -> Override:
+            stored = self._store.override(*draft.place)
+            planned = plan(draft, flag, stored, author=author, now=self._clock())
+            precondition.require(draft.name, planned.version)
+            if planned.change is not None:
+                self._store.write_override(planned.change)
+            return planned.override
+
+        put = self._attempt(attempt, is_conditional=version is not None or must_not_exist)
+        self.subjects.catch_up()
+        return put
+
+    def delete(
+        self,
+        flag_set: str,
+        flag_key: str,
+        targeting_key: str,
+        *,
+        author: Author,
+        version: int | None = None,
+    ) -> None:
+        """Delete an override.
+
+        Raises NotFoundError where there is none, VersionConflictError where `version` is not its version.
+        """
+        draft = OverrideDraft(flag_set=flag_set, flag_key=flag_key, targeting_key=targeting_key)
+
+        def attempt() -> None:
+            stored = self._store.override(*draft.place)
+            if stored is None or not self._is_alive(stored):
+                raise NotFoundError(f"there is no override of {flag_key} for this subject")
+            Precondition(version=version).require(draft.name, stored.version)
+            self._store.write_override(deletion(stored, author=author, now=self._clock()))
+
+        self._attempt(attempt, is_conditional=version is not None)
+        self.subjects.catch_up()
+
+    def import_rows(
+        self, rows: Sequence[OverrideRow], *, author: Author, dry_run: bool = False
+    ) -> ImportedOverrides:
+        """Put many overrides; see `OverrideImporter.run`."""
+        importer = OverrideImporter(self._store, self._flags, clock=self._clock)
+        try:
+            return importer.run(rows, author=author, dry_run=dry_run)
+        finally:
+            self.subjects.catch_up()
+
+    def _attempt(self, attempt: Callable[[], Outcome], *, is_conditional: bool) -> Outcome:
+        """Without a condition, a write that another one overtook is made again on top of that."""
+        for _ in range(1 if is_conditional else _ATTEMPTS):
+            try:
+                return attempt()
+            except VersionConflictError as error:
+                conflict = error
+        raise conflict
+
+    def _alive(
+        self, page: Callable[[Override | None], tuple[Override, ...]], limit: int
+    ) -> tuple[Override, ...]:
+        """`limit` overrides that hold, from as many pages as that takes."""
+        found: list[Override] = []
+        last: Override | None = None
+        while len(found) < limit:
+            read = page(last)
+            found += [each for each in read if self._is_alive(each)]
+            if len(read) < limit:
+                break
+            last = read[-1]
+        return tuple(found[:limit])
+
+    def _is_alive(self, override: Override) -> bool:
+        program = self._live.current.programs.get(override.flag_set)
+        flag = program.flags.get(override.flag_key) if program is not None else None
+        return is_alive(override, flag.source if flag is not None else None, now=self._clock())
+
+    def _fail(self, error: UnavailableError) -> None:
+        if not self._fails:
+            _log.warning("overrides.read_failed", extra={"problem": str(error)})
+        self._fails = True
