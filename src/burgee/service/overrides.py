@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from burgee.engine.program import CompiledFlag
 from burgee.errors import InvalidInputError, NotFoundError, UnavailableError, VersionConflictError
-from burgee.model.flag import FlagStatus
+from burgee.model.flag import Flag, FlagStatus
 from burgee.model.json import JsonObject
 from burgee.model.override import Override
 from burgee.model.resolution import Resolution
@@ -55,14 +55,13 @@ class Overrides:
         self._clock = clock
         self._fails = False
 
-    # -- reading
+    # -- reading, as it is stored
 
     def get(self, flag_set: str, flag_key: str, targeting_key: str) -> Override | None:
-        """The override of that place; one read, or none where the subject has no overrides."""
-        if not self.subjects.may_have(targeting_key):
-            return None
+        """The override of that place."""
         found = self._store.override(flag_set, flag_key, targeting_key)
-        return found if found is not None and self._is_alive(found) else None
+        holds = self._by_store()
+        return found if found is not None and holds(found) else None
 
     def of_subject(
         self,
@@ -73,8 +72,6 @@ class Overrides:
         limit: int = 1000,
     ) -> tuple[Override, ...]:
         """Ordered by (flag set, flag key), starting after `after`; fewer than `limit`: there are no more."""
-        if not self.subjects.may_have(targeting_key):
-            return ()
 
         def page(last: Override | None) -> tuple[Override, ...]:
             start = (last.flag_set, last.flag_key) if last is not None else after
@@ -82,7 +79,7 @@ class Overrides:
                 targeting_key, flag_set=flag_set, after=start, limit=limit
             )
 
-        return self._alive(page, limit)
+        return _holding(page, self._by_store(), limit)
 
     def of_flag(
         self, flag_set: str, flag_key: str, *, after: str = "", limit: int = 100
@@ -93,7 +90,7 @@ class Overrides:
             start = last.targeting_key if last is not None else after
             return self._store.overrides_of_flag(flag_set, flag_key, after=start, limit=limit)
 
-        return self._alive(page, limit)
+        return _holding(page, self._by_store(), limit)
 
     # -- evaluating
 
@@ -102,13 +99,7 @@ class Overrides:
         subject = context.get("targetingKey")
         if type(subject) is not str or not self.subjects.may_have(subject):
             return ()
-        try:
-            found = self.of_subject(subject, limit=_ALL)
-        except UnavailableError as error:
-            self._fail(error)
-            return ()
-        self._fails = False
-        return found
+        return self._read(lambda: self._store.overrides_of_subject(subject, limit=_ALL))
 
     def evaluate(self, flag: CompiledFlag, context: JsonObject) -> Resolution:
         """What `flag` answers for `context`, its override included; one read at most. Never raises."""
@@ -116,13 +107,8 @@ class Overrides:
         subject = context.get("targetingKey")
         if type(subject) is not str or not self.subjects.may_have(subject):
             return resolution
-        try:
-            override = self.get(flag.flag_set, flag.key, subject)
-        except UnavailableError as error:
-            self._fail(error)
-            return resolution
-        self._fails = False
-        return self.resolve(resolution, flag, override)
+        found = self._read(lambda: (self._store.override(flag.flag_set, flag.key, subject),))
+        return self.resolve(resolution, flag, found[0]) if found else resolution
 
     @staticmethod
     def resolve(resolution: Resolution, flag: CompiledFlag, override: Override | None) -> Resolution:
@@ -191,7 +177,7 @@ class Overrides:
 
         def attempt() -> None:
             stored = self._store.override(*draft.place)
-            if stored is None or not self._is_alive(stored):
+            if stored is None or not self._by_store()(stored):
                 raise NotFoundError(f"there is no override of {flag_key} for this subject")
             Precondition(version=version).require(draft.name, stored.version)
             self._store.write_override(deletion(stored, author=author, now=self._clock()))
@@ -218,26 +204,53 @@ class Overrides:
                 conflict = error
         raise conflict
 
-    def _alive(
-        self, page: Callable[[Override | None], tuple[Override, ...]], limit: int
-    ) -> tuple[Override, ...]:
-        """`limit` overrides that hold, from as many pages as that takes."""
-        found: list[Override] = []
-        last: Override | None = None
-        while len(found) < limit:
-            read = page(last)
-            found += [each for each in read if self._is_alive(each)]
-            if len(read) < limit:
-                break
-            last = read[-1]
-        return tuple(found[:limit])
+    def _read(self, read: Callable[[], tuple[Override | None, ...]]) -> tuple[Override, ...]:
+        """What holds of what is read, for an evaluation: without the store there are no overrides."""
+        try:
+            found = read()
+        except UnavailableError as error:
+            self._fail(error)
+            return ()
+        self._fails = False
+        now, programs = self._clock(), self._live.current.programs
+        return tuple(
+            each
+            for each in found
+            if each is not None
+            and (program := programs.get(each.flag_set)) is not None
+            and (flag := program.flags.get(each.flag_key)) is not None
+            and is_alive(each, flag.source, now=now)
+        )
 
-    def _is_alive(self, override: Override) -> bool:
-        program = self._live.current.programs.get(override.flag_set)
-        flag = program.flags.get(override.flag_key) if program is not None else None
-        return is_alive(override, flag.source if flag is not None else None, now=self._clock())
+    def _by_store(self) -> Callable[[Override], bool]:
+        """Whether an override holds by the flags that are stored: served, they may be a moment behind."""
+        flags: dict[tuple[str, str], Flag | None] = {}
+        now = self._clock()
+
+        def holds(override: Override) -> bool:
+            place = (override.flag_set, override.flag_key)
+            if place not in flags:
+                flags[place] = self._flags.flag(*place)
+            return is_alive(override, flags[place], now=now)
+
+        return holds
 
     def _fail(self, error: UnavailableError) -> None:
         if not self._fails:
             _log.warning("overrides.read_failed", extra={"problem": str(error)})
         self._fails = True
+
+
+def _holding(
+    page: Callable[[Override | None], tuple[Override, ...]], holds: Callable[[Override], bool], limit: int
+) -> tuple[Override, ...]:
+    """`limit` overrides that hold, from as many pages as that takes."""
+    found: list[Override] = []
+    last: Override | None = None
+    while len(found) < limit:
+        read = page(last)
+        found += [each for each in read if holds(each)]
+        if len(read) < limit:
+            break
+        last = read[-1]
+    return tuple(found[:limit])

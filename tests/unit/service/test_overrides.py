@@ -161,7 +161,6 @@ class TestReads:
         for subject in range(1_000):
             desk.resolved("banner", {"targetingKey": f"user-{subject}"})
             desk.overrides.for_context({"targetingKey": f"user-{subject}"})
-            desk.overrides.get("default", "banner", f"user-{subject}")
         assert desk.kept.reads == 0
 
     def test_subjects_without_overrides_cost_less_than_one_read_in_a_hundred(

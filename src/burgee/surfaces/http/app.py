@@ -39,7 +39,7 @@ def build_app(
     origin = "/".join(public_url.split("/")[:3])
     by_path = groupby(sorted(OPERATIONS, key=lambda o: o.path), key=lambda o: o.path)
     resources = [
-        Route(path, Resource(tuple(operations), services, pools=pools, public_origin=origin))
+        Route(_routed(path), Resource(tuple(operations), services, pools=pools, public_origin=origin))
         for path, operations in by_path
     ]
     app = Starlette(
@@ -55,6 +55,11 @@ def build_app(
     # Another path is another thing: no redirect may carry a request to where it was not sent.
     app.router.redirect_slashes = False
     return app
+
+
+def _routed(path: str) -> str:
+    """`path` as the router writes it: of all parameters only a targeting key may hold a slash."""
+    return path.replace("{targetingKey}", "{targetingKey:path}")
 
 
 def _as_ours(_: Request, error: Exception) -> Response:
