@@ -2,7 +2,7 @@
 
     make bench                        all of it, about five minutes
     make bench ARGS="--quick"         about one minute, noisier
-    make bench ARGS="--only http"     one part: evaluation, load, import, http, publish
+    make bench ARGS="--only http"     one part: evaluation, load, import, http, publish, overrides
     make bench ARGS="--json FILE"     the budgets for programs; --strict exits 1 where one is missed
 
 The machines are shared: trust the ratios, which come from one run, and not the nanoseconds.
@@ -21,6 +21,7 @@ import cold_import  # noqa: E402
 import evaluation  # noqa: E402
 import http_evaluation  # noqa: E402
 import load_compile  # noqa: E402
+import overrides  # noqa: E402
 import publish_visible  # noqa: E402
 from report import Budget, budgets  # noqa: E402
 
@@ -28,7 +29,7 @@ from report import Budget, budgets  # noqa: E402
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure Burgee against peers and budgets.")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    parser.add_argument("--only", choices=["evaluation", "load", "import", "http", "publish"])
+    parser.add_argument("--only", choices=["evaluation", "load", "import", "http", "publish", "overrides"])
     parser.add_argument("--json", type=Path, help="write the budgets to this file")
     parser.add_argument("--strict", action="store_true", help="exit 1 where a budget is missed")
     options = parser.parse_args()
@@ -38,6 +39,7 @@ def main() -> int:
         "import": lambda: cold_import.run(quick=options.quick, source=ROOT / "src"),
         "http": lambda: http_evaluation.run(quick=options.quick, root=ROOT),
         "publish": lambda: publish_visible.run(quick=options.quick, root=ROOT),
+        "overrides": lambda: overrides.run(quick=options.quick, root=ROOT),
     }
     found: list[Budget] = []
     for name, part in parts.items():
