@@ -2,7 +2,8 @@
 
     make bench                        all of it, about five minutes
     make bench ARGS="--quick"         about one minute, noisier
-    make bench ARGS="--only http"     one part: evaluation, load, import, http, publish, management, budget
+    make bench ARGS="--only http"     one part: evaluation, load, import, http, publish, management,
+                                      budget, overrides
     make bench ARGS="--json FILE"     the budgets for programs; --strict exits 1 where one is missed
 
 The machines are shared: trust the ratios, which come from one run, and not the nanoseconds.
@@ -23,6 +24,7 @@ import evaluation  # noqa: E402
 import http_evaluation  # noqa: E402
 import load_compile  # noqa: E402
 import management  # noqa: E402
+import overrides  # noqa: E402
 import publish_visible  # noqa: E402
 from report import Budget, budgets  # noqa: E402
 
@@ -30,9 +32,8 @@ from report import Budget, budgets  # noqa: E402
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure Burgee against peers and budgets.")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    parser.add_argument(
-        "--only", choices=["evaluation", "load", "import", "http", "publish", "management", "budget"]
-    )
+    names = ["evaluation", "load", "import", "http", "publish", "management", "budget", "overrides"]
+    parser.add_argument("--only", choices=names)
     parser.add_argument("--json", type=Path, help="write the budgets to this file")
     parser.add_argument("--strict", action="store_true", help="exit 1 where a budget is missed")
     options = parser.parse_args()
@@ -44,6 +45,7 @@ def main() -> int:
         "publish": lambda: publish_visible.run(quick=options.quick, root=ROOT),
         "management": lambda: management.run(quick=options.quick, root=ROOT),
         "budget": lambda: budget.run(quick=options.quick, root=ROOT),
+        "overrides": lambda: overrides.run(quick=options.quick, root=ROOT),
     }
     found: list[Budget] = []
     for name, part in parts.items():

@@ -1,6 +1,7 @@
 """Wiring: the only file that names adapters, and it closes what it opens."""
 
 import os
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +15,7 @@ from burgee.adapters.snapshot_file import JsonSnapshotFile
 from burgee.adapters.sqlite.access_times import access_times_beside
 from burgee.adapters.sqlite.budgets import budget_store_beside
 from burgee.adapters.sqlite.open import open_sqlite_store
+from burgee.adapters.sqlite.overrides import overrides_beside
 from burgee.adapters.sqlite.sign_in_codes import sign_in_codes_beside
 from burgee.adapters.tokens import RsaTokenSigner, RsaTokenVerifier
 from burgee.errors import ConfigurationError
@@ -74,6 +76,8 @@ def open_application(
         )
         stack.callback(budget.close)
         budget.follow()
+        overrides = Overrides(overrides_beside(store), store, live, clock=clock, seed=secrets.randbits(32))
+        overrides.subjects.load()
         inspector = Inspector(compiler)
         committer = Committer(store, live, compiler, catch_up=refresher.catch_up)
         last_access = LastAccess(access_times_beside(store), clock=clock)
@@ -88,13 +92,13 @@ def open_application(
             audit_log=AuditLog(store),
             inspector=inspector,
             budget=budget,
+            overrides=overrides,
             limits=settings.limits,
             clock=clock,
             flag_names=FlagNames(store, live, look=refresher.poll),
             parameters=Parameters(_parameter_sources(settings), clock=clock),
             last_access=last_access,
             hatton_strict_compat=settings.hatton_strict_compat,
-            overrides=Overrides(store, clock),
             rds_strict_compat=settings.rds_strict_compat,
         )
 

@@ -120,12 +120,16 @@ class MemoryFlagStore:
         return events
 
     def append_audit(self, draft: AuditDraft) -> AuditEvent:
+        return self.append_all([draft])[0]
+
+    def append_all(self, drafts: Sequence[AuditDraft]) -> tuple[AuditEvent, ...]:
+        """Record several events at once, in this order."""
         with self._lock:
             state = self._state.copy()
-            (event,) = _chain(state, [draft])
+            events = tuple(_chain(state, drafts))
             state.commits += 1
             self._state = state
-        return event
+        return events
 
     def audit_events(self, query: AuditQuery) -> tuple[AuditEvent, ...]:
         newest = reversed(self._state.events)

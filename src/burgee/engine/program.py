@@ -43,8 +43,15 @@ class CompiledFlag:
 
     @property
     def resolutions(self) -> tuple[Resolution, ...]:
-        """Every resolution that this flag can answer."""
+        """Every resolution that this flag can answer by itself."""
         return self._answers.all()
+
+    def pinned(self, variant: str | None) -> Resolution:
+        """The answer of an override; for None, and a variant that does not exist, the caller's code default.
+
+        Like the others it is always the same object, with `override: true` in its metadata.
+        """
+        return self._answers.pinned(variant if variant in self.variants else None)
 
 
 class Program:
@@ -131,6 +138,7 @@ class _Answers:
         self._metadata = metadata
         self._made: dict[Any, Resolution] = {}
         self._concluded: dict[str, Resolution] = {}
+        self._pinned: dict[str | None, Resolution] = {}
 
     def all(self) -> tuple[Resolution, ...]:
         """Every resolution there can be, those made before and the rest."""
@@ -167,6 +175,19 @@ class _Answers:
                 ErrorCode.GENERAL, f"the default variant of flag `{self._flag.key}` does not exist"
             )
         return self.variant(name, reason)
+
+    def pinned(self, name: str | None) -> Resolution:
+        """The answer of an override with that variant, or of one that leaves it to the caller."""
+        made = self._pinned.get(name)
+        if made is None:
+            made = self._pinned[name] = Resolution(
+                flag_key=self._flag.key,
+                reason=Reason.TARGETING_MATCH,
+                value=self._flag.variants[name] if name is not None else None,
+                variant=name,
+                metadata={**self._metadata, "override": True},
+            )
+        return made
 
     def without_value(self, reason: Reason) -> Resolution:
         made = self._made.get(reason)

@@ -62,7 +62,14 @@ def connect(target: Target) -> Iterator[httpx.Client]:
 def in_process(services: Services, headers: dict[str, str]) -> Iterator[httpx.Client]:
     """A client of the whole HTTP application, without a socket."""
     counters = Counters(SharedCounters.create(1), 0)
-    ofrep = Ofrep(services.live, services.access, counters, open_to_all=True, limits=services.limits)
+    ofrep = Ofrep(
+        services.live,
+        services.access,
+        counters,
+        open_to_all=True,
+        overrides=services.overrides,
+        limits=services.limits,
+    )
     services.budget.on_stop(ofrep.stop)
     app = build_app(services, evaluation_routes=ofrep_routes(ofrep))
     transport = AsgiTransport(app)

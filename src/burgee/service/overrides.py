@@ -1,41 +1,67 @@
-"""Overrides, in the memory of one process: a stand-in until slice A brings the real ones."""
+"""Overrides: one subject gets of one flag what somebody has decided for it, until it expires."""
 
-import threading
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-import msgspec
-
-from burgee.errors import AlreadyExistsError, Fault, InvalidInputError, NotFoundError, VersionConflictError
-from burgee.model.flag import DEFAULT_FLAG_SET, Flag, FlagStatus
+from burgee.engine.program import CompiledFlag
+from burgee.errors import InvalidInputError, NotFoundError, UnavailableError, VersionConflictError
+from burgee.model.flag import Flag, FlagStatus
+from burgee.model.json import JsonObject
 from burgee.model.override import Override
-from burgee.model.resolution import Reason, Resolution
-from burgee.ports import Clock, FlagStore
-from burgee.service.intent import Author
+from burgee.model.resolution import Resolution
+from burgee.ports import Clock, FlagStore, OverrideStore
+from burgee.service.catalogue import LiveCatalogue
+from burgee.service.intent import Author, Precondition
+from burgee.service.overridden_subjects import OverriddenSubjects
+from burgee.service.override_drafts import OverrideDraft, faults_of, is_alive
+from burgee.service.override_import import ImportedOverrides, OverrideImporter, OverrideRow
+from burgee.service.override_plans import deletion, plan
 
+__all__ = ["ImportedOverrides", "OverrideDraft", "OverrideRow", "Overrides"]
 
-class OverrideDraft(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a client writes of an override."""
+_log = logging.getLogger("burgee.overrides")
 
-    flag_set: str = DEFAULT_FLAG_SET
-    flag_key: str
-    targeting_key: str
-    status: FlagStatus | None = None
-    variant: str | None = None
-    reason: str = ""
-    expires_at: float | None = None
+_ATTEMPTS = 16
+_ALL = 10_000
+"""How many overrides of one subject one read brings: as many as a flag set has flags."""
+
+Outcome = TypeVar("Outcome")
+
+ON, OFF = "on", "off"
+"""The variants that a status stands for."""
 
 
 class Overrides:
-    """Reads and writes overrides; what has expired is as if it were not there."""
+    """Reads, applies and writes overrides.
 
-    def __init__(self, store: FlagStore, clock: Clock) -> None:
-        self._store, self._clock, self._lock = store, clock, threading.Lock()
-        self._all: dict[tuple[str, str, str], Override] = {}
+    An override that has expired, or that was made for an earlier flag of the same key, is as if it were not
+    there. `subjects` says, without a read, who has none.
+    """
+
+    def __init__(
+        self,
+        store: OverrideStore,
+        flags: FlagStore,
+        live: LiveCatalogue,
+        *,
+        clock: Clock,
+        seed: int = 0,
+    ) -> None:
+        self.subjects = OverriddenSubjects(store, clock=clock, seed=seed)
+        self._store = store
+        self._flags = flags
+        self._live = live
+        self._clock = clock
+        self._fails = False
+
+    # -- reading, as it is stored
 
     def get(self, flag_set: str, flag_key: str, targeting_key: str) -> Override | None:
-        """The override, None where there is none that has not expired."""
-        found = self._all.get((targeting_key, flag_set, flag_key))
-        expired = found is not None and found.expires_at is not None and found.expires_at <= self._clock()
-        return None if expired else found
+        """The override of that place."""
+        found = self._store.override(flag_set, flag_key, targeting_key)
+        holds = self._by_store()
+        return found if found is not None and holds(found) else None
 
     def of_subject(
         self,
@@ -45,15 +71,61 @@ class Overrides:
         after: tuple[str, str] | None = None,
         limit: int = 1000,
     ) -> tuple[Override, ...]:
-        """A subject's overrides, ordered by (flag set, flag key)."""
-        places = sorted(place for place in list(self._all) if place[0] == targeting_key)
-        wanted = [
-            place
-            for place in places
-            if flag_set in (None, place[1]) and (after is None or (place[1], place[2]) > after)
-        ]
-        found = (self.get(place[1], place[2], place[0]) for place in wanted)
-        return tuple(each for each in found if each is not None)[:limit]
+        """Ordered by (flag set, flag key), starting after `after`; fewer than `limit`: there are no more."""
+
+        def page(last: Override | None) -> tuple[Override, ...]:
+            start = (last.flag_set, last.flag_key) if last is not None else after
+            return self._store.overrides_of_subject(
+                targeting_key, flag_set=flag_set, after=start, limit=limit
+            )
+
+        return _holding(page, self._by_store(), limit)
+
+    def of_flag(
+        self, flag_set: str, flag_key: str, *, after: str = "", limit: int = 100
+    ) -> tuple[Override, ...]:
+        """Ordered by targeting key, starting after `after`; fewer than `limit`: there are no more."""
+
+        def page(last: Override | None) -> tuple[Override, ...]:
+            start = last.targeting_key if last is not None else after
+            return self._store.overrides_of_flag(flag_set, flag_key, after=start, limit=limit)
+
+        return _holding(page, self._by_store(), limit)
+
+    # -- evaluating
+
+    def for_context(self, context: JsonObject) -> tuple[Override, ...]:
+        """All that hold for the subject of `context`: one read, none for a subject without. Never raises."""
+        subject = context.get("targetingKey")
+        if type(subject) is not str or not self.subjects.may_have(subject):
+            return ()
+        return self._read(lambda: self._store.overrides_of_subject(subject, limit=_ALL))
+
+    def evaluate(self, flag: CompiledFlag, context: JsonObject) -> Resolution:
+        """What `flag` answers for `context`, its override included; one read at most. Never raises."""
+        resolution = flag.evaluate(context)
+        subject = context.get("targetingKey")
+        if type(subject) is not str or not self.subjects.may_have(subject):
+            return resolution
+        found = self._read(lambda: (self._store.override(flag.flag_set, flag.key, subject),))
+        return self.resolve(resolution, flag, found[0]) if found else resolution
+
+    @staticmethod
+    def resolve(resolution: Resolution, flag: CompiledFlag, override: Override | None) -> Resolution:
+        """The answer where `flag` answers `resolution` by itself and the subject has `override`.
+
+        A pinned variant that the flag no longer has pins nothing. ENABLED gives `on`, and the default where
+        there is no variant of that name; DISABLED gives `off`, and the caller's code default.
+        """
+        if override is None:
+            return resolution
+        if override.variant is not None:
+            return flag.pinned(override.variant) if override.variant in flag.variants else resolution
+        if override.status is FlagStatus.DISABLED:
+            return flag.pinned(OFF)
+        return flag.pinned(ON if ON in flag.variants else flag.source.default_variant)
+
+    # -- writing
 
     def put(
         self,
@@ -63,52 +135,122 @@ class Overrides:
         must_not_exist: bool = False,
         version: int | None = None,
     ) -> Override:
-        """Write an override.
+        """Create or replace an override; one that is as asked for already stays as it is.
 
-        Raises NotFoundError, InvalidInputError, AlreadyExistsError, VersionConflictError.
+        `version` is the one that the writer has read. Raises NotFoundError where there is no such flag,
+        InvalidInputError with every fault, AlreadyExistsError, VersionConflictError.
         """
-        flag = self._store.flag(draft.flag_set, draft.flag_key)
+        flag = self._flags.flag(draft.flag_set, draft.flag_key)
         if flag is None:
-            raise NotFoundError(f"there is no flag {draft.flag_key}")
-        if draft.variant is not None and draft.variant not in flag.variants:
-            raise InvalidInputError([Fault("/variant", "unknown-variant", "there is no such variant")])
-        with self._lock:
-            before = self.get(draft.flag_set, draft.flag_key, draft.targeting_key)
-            current = before.version if before is not None else 0
-            if must_not_exist and before is not None:
-                raise AlreadyExistsError("the override exists already")
-            if version is not None and version != current:
-                raise VersionConflictError("the override has changed", current=current)
-            now = self._clock()
-            made = Override(
-                **{name: getattr(draft, name) for name in OverrideDraft.__struct_fields__},
-                version=current + 1,
-                created_at=before.created_at if before is not None else now,
-                created_by=before.created_by if before is not None else author.subject,
-                updated_at=now,
-                updated_by=author.subject,
-            )
-            self._all[draft.targeting_key, draft.flag_set, draft.flag_key] = made
-        return made
+            raise NotFoundError(f"there is no flag {draft.flag_key} in flag set {draft.flag_set}")
+        precondition = Precondition(version=version, must_not_exist=must_not_exist)
+        faults = faults_of(draft, flag, now=self._clock())
+        if faults:
+            raise InvalidInputError(faults)
 
-    def delete(self, flag_set: str, flag_key: str, targeting_key: str, *, author: Author) -> None:  # noqa: ARG002
-        """Forget an override. Raises NotFoundError."""
-        with self._lock:
-            if self.get(flag_set, flag_key, targeting_key) is None:
-                raise NotFoundError("there is no such override")
-            del self._all[targeting_key, flag_set, flag_key]
+        def attempt() -> Override:
+            stored = self._store.override(*draft.place)
+            planned = plan(draft, flag, stored, author=author, now=self._clock())
+            precondition.require(draft.name, planned.version)
+            if planned.change is not None:
+                self._store.write_override(planned.change)
+            return planned.override
 
-    def resolve(self, resolution: Resolution, flag: Flag, override: Override | None) -> Resolution:
-        """The resolution of a flag for a subject that may have an override."""
-        if override is None:
-            return resolution
-        status = override.status or FlagStatus.DISABLED
-        wanted = override.variant or ("on" if status is FlagStatus.ENABLED else "off")
-        name = wanted if wanted in flag.variants else flag.default_variant
-        return Resolution(
-            flag_key=flag.key,
-            reason=Reason.TARGETING_MATCH,
-            value=flag.variants.get(name or ""),
-            variant=name,
-            metadata={**resolution.metadata, "override": True},
+        put = self._attempt(attempt, is_conditional=version is not None or must_not_exist)
+        self.subjects.catch_up()
+        return put
+
+    def delete(
+        self,
+        flag_set: str,
+        flag_key: str,
+        targeting_key: str,
+        *,
+        author: Author,
+        version: int | None = None,
+    ) -> None:
+        """Delete an override.
+
+        Raises NotFoundError where there is none, VersionConflictError where `version` is not its version.
+        """
+        draft = OverrideDraft(flag_set=flag_set, flag_key=flag_key, targeting_key=targeting_key)
+
+        def attempt() -> None:
+            stored = self._store.override(*draft.place)
+            if stored is None or not self._by_store()(stored):
+                raise NotFoundError(f"there is no override of {flag_key} for this subject")
+            Precondition(version=version).require(draft.name, stored.version)
+            self._store.write_override(deletion(stored, author=author, now=self._clock()))
+
+        self._attempt(attempt, is_conditional=version is not None)
+        self.subjects.catch_up()
+
+    def import_rows(
+        self, rows: Sequence[OverrideRow], *, author: Author, dry_run: bool = False
+    ) -> ImportedOverrides:
+        """Put many overrides; see `OverrideImporter.run`."""
+        importer = OverrideImporter(self._store, self._flags, clock=self._clock)
+        try:
+            return importer.run(rows, author=author, dry_run=dry_run)
+        finally:
+            self.subjects.catch_up()
+
+    def _attempt(self, attempt: Callable[[], Outcome], *, is_conditional: bool) -> Outcome:
+        """Without a condition, a write that another one overtook is made again on top of that."""
+        for _ in range(1 if is_conditional else _ATTEMPTS):
+            try:
+                return attempt()
+            except VersionConflictError as error:
+                conflict = error
+        raise conflict
+
+    def _read(self, read: Callable[[], tuple[Override | None, ...]]) -> tuple[Override, ...]:
+        """What holds of what is read, for an evaluation: without the store there are no overrides."""
+        try:
+            found = read()
+        except UnavailableError as error:
+            self._fail(error)
+            return ()
+        self._fails = False
+        now, programs = self._clock(), self._live.current.programs
+        return tuple(
+            each
+            for each in found
+            if each is not None
+            and (program := programs.get(each.flag_set)) is not None
+            and (flag := program.flags.get(each.flag_key)) is not None
+            and is_alive(each, flag.source, now=now)
         )
+
+    def _by_store(self) -> Callable[[Override], bool]:
+        """Whether an override holds by the flags that are stored: served, they may be a moment behind."""
+        flags: dict[tuple[str, str], Flag | None] = {}
+        now = self._clock()
+
+        def holds(override: Override) -> bool:
+            place = (override.flag_set, override.flag_key)
+            if place not in flags:
+                flags[place] = self._flags.flag(*place)
+            return is_alive(override, flags[place], now=now)
+
+        return holds
+
+    def _fail(self, error: UnavailableError) -> None:
+        if not self._fails:
+            _log.warning("overrides.read_failed", extra={"problem": str(error)})
+        self._fails = True
+
+
+def _holding(
+    page: Callable[[Override | None], tuple[Override, ...]], holds: Callable[[Override], bool], limit: int
+) -> tuple[Override, ...]:
+    """`limit` overrides that hold, from as many pages as that takes."""
+    found: list[Override] = []
+    last: Override | None = None
+    while len(found) < limit:
+        read = page(last)
+        found += [each for each in read if holds(each)]
+        if len(read) < limit:
+            break
+        last = read[-1]
+    return tuple(found[:limit])

@@ -7,7 +7,14 @@ class TestMyFlagStore(FlagStoreContract):
 
 from burgee.testing.access_times_contract import AccessTimesContract
 from burgee.testing.flag_store_contract import FlagStoreContract
+from burgee.testing.override_store_contract import OverrideStoreContract
 from burgee.testing.sign_in_codes_contract import SignInCodesContract
 from burgee.testing.snapshot_file_contract import SnapshotFileContract
 
-__all__ = ["AccessTimesContract", "FlagStoreContract", "SignInCodesContract", "SnapshotFileContract"]
+__all__ = [
+    "AccessTimesContract",
+    "FlagStoreContract",
+    "OverrideStoreContract",
+    "SignInCodesContract",
+    "SnapshotFileContract",
+]

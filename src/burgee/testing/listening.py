@@ -115,6 +115,7 @@ def listening(
         services.access,
         counters,
         open_to_all=open_to_all,
+        overrides=services.overrides,
         refresh=services.refresher.poll,
         limits=limits,
     )
@@ -148,6 +149,7 @@ def listening(
             loop.call_soon_threadsafe(hub.publish)
 
         unsubscribe = services.live.subscribe(swapped)
+        unsubscribe_overrides = services.overrides.subjects.subscribe(lambda: swapped(None))
         started.set()
         last = time.monotonic()
         while not stop.is_set():
@@ -156,6 +158,7 @@ def listening(
                 last = time.monotonic()
                 server.listener.tick()
         unsubscribe()
+        unsubscribe_overrides()
         await server.listener.stop_accepting()
         hub.drain()
         await server.listener.drain(1.0)

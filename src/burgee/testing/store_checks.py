@@ -33,7 +33,7 @@ def _audit_problems(store: FlagStore) -> list[str]:
         found.append(f"the audit chain breaks at {broken}")
     if events and store.audit_head() != (events[-1].sequence, events[-1].hash):
         found.append("the audit head is not the last event")
-    last = {event.flag_set: event.revision for event in events if event.flag_set}
+    last = {event.flag_set: event.revision for event in events if event.flag_set and event.revision}
     if last != {each.key: each.revision for each in store.flag_sets()}:
         found.append("the revisions are not those of the last audit events")
     if isinstance(store, SqliteFlagStore) and store.outbox(first=1, limit=_ALL) != tuple(

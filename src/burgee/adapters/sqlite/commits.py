@@ -27,12 +27,17 @@ class Commit:
     """One commit in the making; `events` and `moves` are true once the transaction is."""
 
     def __init__(self, connection: apsw.Connection, *, now: float, verified: VerifiedSets) -> None:
-        self._connection = connection
+        self._connection = self.connection = connection
         self._now = now
         self._verified = verified
         self._head = head.read(connection)
         self.events: list[AuditEvent] = []
         self.moves: list[DigestMove] = []
+
+    @property
+    def last_sequence(self) -> int:
+        """The sequence of the last event so far; the next one has the next number."""
+        return self._head.audit_sequence
 
     def apply(self, changes: Sequence[ChangeSet]) -> None:
         """Raises VersionConflictError, IdempotencyReuseError, AlreadyExistsError, StoreDamagedError."""

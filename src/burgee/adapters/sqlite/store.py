@@ -1,6 +1,6 @@
 """SqliteFlagStore: the FlagStore of one machine."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from burgee.adapters.high_water import HighWaterFile, Mark
@@ -119,10 +119,14 @@ class SqliteFlagStore:
         return self._acknowledged(commit)
 
     def append_audit(self, draft: AuditDraft) -> AuditEvent:
+        return self.commit_beside(lambda commit: commit.record([draft]))[-1]
+
+    def commit_beside(self, write: Callable[[Commit], None]) -> tuple[AuditEvent, ...]:
+        """Run `write` in one transaction, for what stands beside the flags in this file."""
         with self.connections.writing() as connection:
             commit = Commit(connection, now=self._clock(), verified=self._verified)
-            commit.record([draft])
-        return self._acknowledged(commit)[-1]
+            write(commit)
+        return self._acknowledged(commit)
 
     def audit_events(self, query: AuditQuery) -> tuple[AuditEvent, ...]:
         with self.connections.reading() as connection:

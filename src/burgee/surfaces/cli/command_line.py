@@ -22,6 +22,7 @@ COMPLETION_VARIABLE = "_BURGEE_COMPLETE"
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "Start the server."),
     "flags": ("flags", "List, read and change flags."),
+    "overrides": ("overrides", "Give single subjects another status or variant."),
     "evaluate": ("evaluate", "Evaluate one flag for a context."),
     "import": ("importing", "Publish flagd definition files."),
     "export": ("export", "Print a flag set as a flagd definition file."),

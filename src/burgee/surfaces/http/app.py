@@ -73,7 +73,9 @@ def _route(
     public_origin: str,
     cors: Cors,
 ) -> Route:
-    route = Route(path, Resource(operations, services, pools=pools, public_origin=public_origin, cors=cors))
+    resource = Resource(operations, services, pools=pools, public_origin=public_origin, cors=cors)
+    # Of all parameters only a targeting key may hold a slash.
+    route = Route(path.replace("{targetingKey}", "{targetingKey:path}"), resource)
     if operations[0].dialect is not None:
         route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + "/?$")
     return route

@@ -10,7 +10,7 @@ from burgee.surfaces.http.metrics import Counters
 from burgee.surfaces.http.ofrep import Ofrep
 from burgee.surfaces.http.streams import StreamHub
 
-LARGE_BODIES = (b"/api/v1/import", b"/api/v1/validate")
+LARGE_BODIES = (b"/api/v1/import", b"/api/v1/validate", b"/api/v1/overrides/import")
 """Paths whose bodies may be as long as `Limits.import_bytes`."""
 
 

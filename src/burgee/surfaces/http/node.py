@@ -30,6 +30,7 @@ from burgee.surfaces.http.streams import StreamHub
 
 DRAIN_SECONDS = 4.0
 FLUSH_SECONDS = 0.1
+OVERRIDE_EVENT_SECONDS = 1.0
 
 
 class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,13 +73,15 @@ class Node:
             services.access,
             counters,
             open_to_all=options.open_to_all,
-            refresh=services.refresher.poll,
+            overrides=services.overrides,
+            refresh=self._look,
             limits=limits,
             public_url=options.public_url,
             salt=options.fractional,
         )
         services.budget.on_stop(self.ofrep.stop)
         self.hub = StreamHub(self.ofrep, counters, dice=random.random, limits=limits)
+        self._changes = Coalescing(self.hub.publish)
         self._listeners = self._make_listeners(limits)
         self._revision = sum(services.live.current.revisions.values())
         self._note(services.live.current)
@@ -132,12 +135,25 @@ class Node:
             with contextlib.suppress(RuntimeError):  # the loop has ended: there is nobody left to tell
                 loop.call_soon_threadsafe(self._published, catalogue)
 
+        def overridden() -> None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._changes.hear)
+
         unsubscribe = self._services.live.subscribe(swapped)
-        watcher = threading.Thread(target=self._watch, name="burgee-refresh", daemon=True)
+        unsubscribe_overrides = self._services.overrides.subjects.subscribe(overridden)
+        # Two threads: to learn a million overridden subjects takes seconds, in which flags are published too.
+        watchers = [
+            threading.Thread(target=self._watch, args=(poll,), name=f"burgee-{name}", daemon=True)
+            for name, poll in (
+                ("refresh", self._refresh),
+                ("overrides", self._services.overrides.subjects.poll),
+            )
+        ]
         try:
             for listener in self._listeners:
                 await listener.start()
-            watcher.start()
+            for watcher in watchers:
+                watcher.start()
             ticking = asyncio.ensure_future(self._tick())
             on_ready()
             await self.stopping.wait()
@@ -145,9 +161,11 @@ class Node:
             ticking.cancel()
         finally:
             unsubscribe()
+            unsubscribe_overrides()
             self._stop.set()
-            if watcher.is_alive():
-                watcher.join(timeout=5)
+            for watcher in watchers:
+                if watcher.is_alive():
+                    watcher.join(timeout=5)
             self._counters.flush()
 
     async def _drain(self) -> None:
@@ -166,10 +184,18 @@ class Node:
                     listener.tick()
                 self.hub.tick()
 
-    def _watch(self) -> None:
+    def _watch(self, poll: Callable[[], bool]) -> None:
         while not self._stop.wait(self._options.poll_seconds):
-            self._services.refresher.poll()
-            self._services.budget.follow()
+            poll()
+
+    def _refresh(self) -> bool:
+        self._services.budget.follow()
+        return self._services.refresher.poll()
+
+    def _look(self) -> bool:
+        """Look at the store at once, for a client that has heard of something newer."""
+        overridden = self._services.overrides.subjects.catch_up()
+        return self._services.refresher.poll() or overridden
 
     def _published(self, catalogue: Catalogue) -> None:
         self._note(catalogue)
@@ -183,6 +209,31 @@ class Node:
         self._revision = revision
         cells[REVISION] = revision
         cells[FLAGS] = sum([len(program.flags) for program in catalogue.programs.values()])
+
+
+class Coalescing:
+    """Runs `act` at once when it hears of something, then at most once in OVERRIDE_EVENT_SECONDS.
+
+    Every stream is told of an override, whoever it is for: a stream does not know its subject.
+    """
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act = act
+        self._is_waiting = False
+        self._next_at = 0.0
+
+    def hear(self) -> None:
+        """Something has changed. In the event loop's thread."""
+        if self._is_waiting:
+            return
+        self._is_waiting = True
+        loop = asyncio.get_running_loop()
+        loop.call_later(max(0.0, self._next_at - loop.time()), self._run)
+
+    def _run(self) -> None:
+        self._is_waiting = False
+        self._next_at = asyncio.get_running_loop().time() + OVERRIDE_EVENT_SECONDS
+        self._act()
 
 
 class Counting:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, quote
 import msgspec
 
 from burgee import __version__
+from burgee.engine.program import CompiledFlag
 from burgee.errors import ForbiddenError, InvalidInputError, MalformedError, UnauthenticatedError
 from burgee.formats.strict_json import decode, encode
 from burgee.model.flag import MetadataValue
@@ -19,6 +20,7 @@ from burgee.model.limits import DEFAULT_LIMITS, Limits
 from burgee.model.resolution import ErrorCode, Reason, Resolution
 from burgee.service.access import Access
 from burgee.service.catalogue import Catalogue, LiveCatalogue
+from burgee.service.overrides import Overrides
 from burgee.surfaces.http.answer import JSON_TYPE, NOSNIFF, Answer, compressed, json_answer, matches_etag
 from burgee.surfaces.http.audience import Audience, Scope
 from burgee.surfaces.http.metrics import Counters
@@ -56,9 +58,9 @@ class _Selected(NamedTuple):
 class Ofrep:
     """Evaluation over HTTP for one worker.
 
-    `open_to_all` lets anonymous callers in (loopback only). `refresh` is asked to look for a newer
-    catalogue when a client says that it knows of one. `public_url` is the origin that event streams are
-    announced with; without it clients use the one that they called.
+    `overrides` None applies none. `open_to_all` lets anonymous callers in (loopback only). `refresh` is
+    asked to look for something newer when a client says that it knows of it. `public_url` is the origin
+    that event streams are announced with; without it clients use the one that they called.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Ofrep:
         counters: Counters,
         *,
         open_to_all: bool,
+        overrides: Overrides | None = None,
         refresh: Callable[[], bool] = lambda: False,
         limits: Limits = DEFAULT_LIMITS,
         public_url: str = "",
@@ -77,12 +80,14 @@ class Ofrep:
         self.counters = counters
         self._open = open_to_all
         self._live, self._limits, self._refresh = live, limits, refresh
+        self._overrides = overrides
+        self._subjects = overrides.subjects if overrides is not None else None
         self._public_url = public_url.rstrip("/")
         self._salt = f"{__version__} {salt} {public_url}"
         self._catalogue: Catalogue = live.current
         self._selected: dict[Scope, _Selected] = {}
         self._former: dict[Scope, _Selected] = {}
-        self._tags: dict[bytes, tuple[_Selected, bytes]] = {}
+        self._tags: dict[bytes, tuple[_Selected, bytes, int]] = {}
         self._everything = self._select(Scope())
         self.stopped = False
 
@@ -111,7 +116,12 @@ class Ofrep:
             context = decode(body, limits=self._limits)["context"]  # type: ignore[index,call-overload]
         except (InvalidInputError, KeyError, TypeError):
             return None
-        return selected.answers.ready.get(flag.evaluate(context)) if type(context) is dict else None
+        if type(context) is not dict:
+            return None
+        subjects = self._subjects
+        if subjects is not None and subjects.any and subjects.may_have(context.get("targetingKey")):
+            return None
+        return selected.answers.ready.get(flag.evaluate(context))
 
     def single(self, key: str, headers: Headers, body: bytes) -> Answer:
         """`POST /ofrep/v1/evaluate/flags/{key}`."""
@@ -125,9 +135,13 @@ class Ofrep:
         except (InvalidInputError, UnauthenticatedError, ForbiddenError) as error:
             return self._refusal(error, key)
         flag = answers.flags.get(key)
-        resolution = flag.evaluate(context) if flag else _not_found(key)
+        resolution = self._evaluate(flag, context) if flag else _not_found(key)
         self.counters.evaluated(OUTCOME[resolution.reason])
         return compressed(answers.single(resolution), headers.get(b"accept-encoding", b""))
+
+    def _evaluate(self, flag: CompiledFlag, context: JsonObject) -> Resolution:
+        overrides = self._overrides
+        return flag.evaluate(context) if overrides is None else overrides.evaluate(flag, context)
 
     # -- all flags
 
@@ -135,7 +149,7 @@ class Ofrep:
         """The finished 304 for a client that has what `body` would give, where that was worked out before."""
         known = headers.get(b"if-none-match")
         found = self._tags.get(body)
-        if known is None or found is None:
+        if known is None or found is None or self.stopped:
             return None
         if self._live.current is not self._catalogue:
             self._turn()
@@ -143,9 +157,10 @@ class Ofrep:
             selected = self._select(self.audience.scope(headers))
         except (InvalidInputError, UnauthenticatedError, ForbiddenError):
             return None
-        if found[0] is not selected or known not in (found[1], found[1][:-1] + b'-gzip"'):
+        tag, mark = found[1], self._subjects.mark if self._subjects is not None else 0
+        if found[0] is not selected or found[2] != mark or known not in (tag, tag[:-1] + b'-gzip"'):
             return None
-        return b"etag: %b\r\n\r\n" % found[1]
+        return b"etag: %b\r\n\r\n" % tag
 
     def bulk(self, query: bytes, headers: Headers, body: bytes) -> Answer:
         """`POST /ofrep/v1/evaluate/flags`; a 304 evaluates nothing, unless a rule reads the clock."""
@@ -157,23 +172,26 @@ class Ofrep:
                 self._turn()
             scope = self.audience.scope(headers)
             selected = self._select(scope)
-            if wanted and wanted != selected.fingerprint and self._refresh():
+            if wanted and self._is_behind(wanted, selected) and self._refresh():
                 self._turn()
                 selected = self._select(scope)
             context = self._context(body)
         except (InvalidInputError, UnauthenticatedError, ForbiddenError) as error:
             return self._refusal(error, None)
         known = headers.get(b"if-none-match", b"")
-        if wanted and wanted != selected.fingerprint:
+        if wanted and self._is_behind(wanted, selected):
             known = b""  # the client has heard of definitions that are not these: no 304 for it
-        etag = b"" if selected.uses_clock else _etag(selected, _canonical.encode(context))
-        if etag and len(body) <= REMEMBERED_BYTES:
+        mark = self._subjects.mark if self._subjects is not None else 0
+        overrides = self._overrides.for_context(context) if self._overrides is not None else ()
+        causes = _canonical.encode([context, overrides] if overrides else context)
+        etag = b"" if selected.uses_clock else _etag(selected, causes)
+        if etag and not overrides and len(body) <= REMEMBERED_BYTES:
             if len(self._tags) >= REMEMBERED_TAGS:
                 self._tags.clear()
-            self._tags[body] = (selected, etag)
+            self._tags[body] = (selected, etag, mark)
         if known and etag and matches_etag(known, etag):
             return Answer(304, ((b"etag", etag),))
-        body = b'{"flags":[%b%b' % (b",".join(selected.answers.bulk(context)), selected.ending)
+        body = b'{"flags":[%b%b' % (b",".join(selected.answers.bulk(context, overrides)), selected.ending)
         if len(body) > BULK_BYTES:
             words = f"the answer would be longer than {BULK_BYTES} bytes; narrow it with Flagd-Selector"
             return json_answer(400, encode(failure(None, ErrorCode.GENERAL, details=words)))
@@ -184,10 +202,20 @@ class Ofrep:
         return compressed(answer, headers.get(b"accept-encoding", b""))
 
     def mark(self, scope: Scope) -> tuple[int, str]:
-        """The sum of all revisions, and what changes exactly when a flag that `scope` sees has changed."""
+        """The sum of all revisions, and what changes when a flag that `scope` sees, or an override, does."""
         catalogue = self._live.current
         total = sum([program.snapshot.flag_set.revision for program in catalogue.programs.values()])
-        return total, self.audience.selection(catalogue, scope).fingerprint
+        fingerprint = self.audience.selection(catalogue, scope).fingerprint
+        overridden = self._subjects.mark if self._subjects is not None else 0
+        return total, f"{fingerprint}.{overridden}" if overridden else fingerprint
+
+    def _is_behind(self, wanted: str, selected: _Selected) -> bool:
+        """Whether a client has heard, by the mark of an event, of more than is known here."""
+        fingerprint, _, overridden = wanted.partition(".")
+        if fingerprint != selected.fingerprint:
+            return True
+        known = self._subjects.mark if self._subjects is not None else 0
+        return overridden.isdecimal() and int(overridden[:18]) > known
 
     def _ending(self, scope: Scope, reflection: dict[str, MetadataValue]) -> bytes:
         tail: JsonObject = {"metadata": {**reflection}, "eventStreams": [self._event_stream(scope)]}

@@ -1,13 +1,15 @@
 """The answers of one selection of flags, kept as bytes once they were built."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from burgee.engine.program import CompiledFlag
 from burgee.formats.strict_json import encode
 from burgee.model.flag import MetadataValue
 from burgee.model.json import JsonObject, JsonValue
+from burgee.model.override import Override
 from burgee.model.resolution import ErrorCode, Reason, Resolution
+from burgee.service.overrides import Overrides
 from burgee.surfaces.http.answer import GZIP_FROM_BYTES, Answer, json_answer
 from burgee.surfaces.http.metrics import EVALUATIONS
 
@@ -48,7 +50,17 @@ class SelectionAnswers:
     change: the next revision of a selection takes over what is still true (`following`).
     """
 
-    __slots__ = ("_bound", "evaluators", "flags", "fragments", "outcomes", "ready", "reflection")
+    __slots__ = (
+        "_bound",
+        "_ordered",
+        "_places",
+        "evaluators",
+        "flags",
+        "fragments",
+        "outcomes",
+        "ready",
+        "reflection",
+    )
 
     def __init__(
         self,
@@ -60,6 +72,8 @@ class SelectionAnswers:
     ) -> None:
         self.flags = flags
         self.reflection = reflection
+        self._ordered = ordered
+        self._places: dict[tuple[str, str], int] = {}
         self.evaluators: list[Callable[[JsonObject], Resolution]] = [flag.evaluate for flag in ordered]
         self._bound = 1000 + 2 * sum([len(flag.variants) + 3 for flag in ordered])
         kept = previous is not None and len(previous.fragments) <= self._bound
@@ -77,9 +91,11 @@ class SelectionAnswers:
             self.ready[resolution] = Ready(answer.tail(), OUTCOME[resolution.reason])
         return answer
 
-    def bulk(self, context: JsonObject) -> list[bytes]:
+    def bulk(self, context: JsonObject, overrides: Sequence[Override] = ()) -> list[bytes]:
         """One JSON fragment a flag, in order; failures stand inline."""
         resolutions = [evaluate(context) for evaluate in self.evaluators]
+        if overrides:
+            self._override(resolutions, overrides)
         fragments = self.fragments
         try:
             return [fragments[resolution] for resolution in resolutions]
@@ -90,6 +106,15 @@ class SelectionAnswers:
                 if resolution not in fragments:
                     fragments[resolution] = encode(self.describe(resolution))
             return [fragments[resolution] for resolution in resolutions]
+
+    def _override(self, resolutions: list[Resolution], overrides: Sequence[Override]) -> None:
+        if not self._places:
+            self._places = {(flag.flag_set, flag.key): place for place, flag in enumerate(self._ordered)}
+        for override in overrides:
+            place = self._places.get((override.flag_set, override.flag_key))
+            if place is not None:
+                flag = self._ordered[place]
+                resolutions[place] = Overrides.resolve(resolutions[place], flag, override)
 
     def describe(self, resolution: Resolution) -> JsonObject:
         """The OFREP form of a resolution (flagd.md section 3)."""

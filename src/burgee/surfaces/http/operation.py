@@ -18,6 +18,7 @@ YAML = "application/yaml"
 MERGE_PATCH = "application/merge-patch+json"
 PROBLEM = "application/problem+json"
 HTML = "text/html"
+CSV = "text/csv"
 FORM = "application/x-www-form-urlencoded"
 
 Schema: TypeAlias = type | JsonObject

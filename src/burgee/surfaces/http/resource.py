@@ -143,7 +143,7 @@ class Resource:
 
 def _parameters(operation: Operation, scope: Scope, headers: Headers) -> dict[str, ParameterValue]:
     path: Mapping[str, str] = scope.get("path_params", {})
-    if b"%2f" in scope.get("raw_path", b"").lower():
+    if not _is_written_as(operation.path, scope.get("raw_path", b"")):
         # Decoded, it would be another path; no key contains a slash, so nothing can be there.
         raise NotFoundError("there is nothing at this path")
     return read_parameters(
@@ -152,6 +152,16 @@ def _parameters(operation: Operation, scope: Scope, headers: Headers) -> dict[st
         query=scope["query_string"],
         headers=headers,
         is_strict=operation.dialect is None,
+    )
+
+
+def _is_written_as(template: str, raw_path: bytes) -> bool:
+    """Whether a path has the segments of `template`, and a slash only in a targeting key, as %2F."""
+    if not raw_path:
+        return True
+    names, sent = template.split("/"), raw_path.partition(b"?")[0].lower().split(b"/")
+    return len(names) == len(sent) and not any(
+        b"%2f" in segment and name != "{targetingKey}" for name, segment in zip(names, sent, strict=True)
     )
 
 

@@ -23,6 +23,7 @@ from burgee.surfaces.http.operation import (
     Reach,
     Reply,
 )
+from burgee.surfaces.http.override_routes import OVERRIDE_OPERATIONS
 from burgee.surfaces.http.page_routes import page_operations
 from burgee.surfaces.http.parameters import Parameter
 from burgee.surfaces.http.preconditions import IF_MATCH, IF_NONE_MATCH, IF_NONE_MATCH_ANY
@@ -246,6 +247,7 @@ MANAGEMENT_OPERATIONS: tuple[Operation, ...] = (
     ),
     *_flag_operations(_SETS + "/{flagSet}/flags/{key}", (FLAG_SET_PATH, KEY_PATH), ""),
     *_flag_operations("/api/v1/flags/{key}", (KEY_PATH,), "Default"),
+    *OVERRIDE_OPERATIONS,
     _write(
         "importDocument",
         "POST",
