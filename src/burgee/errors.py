@@ -11,11 +11,13 @@ BurgeeError
 │   ├── KeyReservedError       a deleted key that is still inside its tombstone period
 │   └── IdempotencyReuseError  the same Idempotency-Key with another request
 ├── UnauthenticatedError       no identity, or one that cannot be verified
+│   └── UnidentifiedError      a token that is good in every way, but does not say whose it is
 ├── ForbiddenError             a known identity without the right
 ├── UnavailableError           try again later; evaluation is never affected by it
 │   ├── ReadOnlyError          the store refuses writes (degraded start, damaged file)
 │   ├── StoreFullError         the disk is full
-│   └── StoreDamagedError      what was read fails its hash: the last good snapshot goes on answering
+│   ├── StoreDamagedError      what was read fails its hash: the last good snapshot goes on answering
+│   └── KeysUnavailableError   the keys that verify another issuer's tokens are not known at the moment
 ├── StoreRefusedError          a data folder that must not be opened: in use, newer schema
 └── ConfigurationError         settings that cannot work; every problem in one message
 """
@@ -102,6 +104,10 @@ class UnauthenticatedError(BurgeeError):
     """No identity, or one that cannot be verified."""
 
 
+class UnidentifiedError(UnauthenticatedError):
+    """A token that is signed and in time, but does not say whose it is."""
+
+
 class ForbiddenError(BurgeeError):
     """A known identity without the right."""
 
@@ -124,6 +130,10 @@ class StoreFullError(UnavailableError):
 
 class StoreDamagedError(UnavailableError):
     """Something stored fails its hash or is missing; never answered by a guess."""
+
+
+class KeysUnavailableError(UnavailableError):
+    """The keys that verify another issuer's tokens are not known now; those that are known go on working."""
 
 
 class StoreRefusedError(BurgeeError):

@@ -25,3 +25,5 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     inspector: Inspector
     limits: Limits
     clock: Clock
+    session_cookie: str = ""
+    """The cookie in which another issuer keeps its sessions, "" where there is none."""

@@ -27,7 +27,7 @@ class PlainTokens:
     """Tokens that are only the claims, so that the tests see what was asked for; it counts its work."""
 
     def __init__(self) -> None:
-        self.verified = 0
+        self.verified = self.turns = 0
         self._claims: dict[str, TokenClaims] = {}
 
     def sign(self, claims: TokenClaims) -> str:
@@ -40,6 +40,12 @@ class PlainTokens:
         if token not in self._claims:
             raise UnauthenticatedError("unknown")
         return self._claims[token]
+
+    def generation(self) -> int:
+        return self.turns
+
+    def await_keys(self) -> None:
+        return
 
 
 class Gate:
