@@ -10,6 +10,7 @@ from burgee.adapters.local_key import load_or_make_signing_key, load_signing_key
 from burgee.adapters.memory import MemoryFlagStore, MemorySignInCodes
 from burgee.adapters.snapshot_file import JsonSnapshotFile
 from burgee.adapters.sqlite.open import open_sqlite_store
+from burgee.adapters.sqlite.sdk_keys import sdk_keys_beside
 from burgee.adapters.sqlite.sign_in_codes import sign_in_codes_beside
 from burgee.adapters.token_claims import ClaimRules
 from burgee.adapters.tokens import Issuer, KeySource, PemKeys, RsaTokenSigner, RsaTokenVerifier
@@ -24,6 +25,9 @@ from burgee.service.compiler import SetCompiler
 from burgee.service.inspection import Inspector
 from burgee.service.publish import Publisher
 from burgee.service.refresh import Refresher
+from burgee.service.sdk_key_uses import SdkKeyUses
+from burgee.service.sdk_key_verifier import SdkKeyVerifier
+from burgee.service.sdk_keys import SdkKeys
 from burgee.service.services import Services
 from burgee.service.snapshot_keeper import SnapshotKeeper
 from burgee.settings import Settings
@@ -49,6 +53,10 @@ def open_application(
         store, codes, snapshot_file = _open_store(folder, clock)
         stack.callback(store.close)
         signer, verifier = _tokens(settings, folder, clock, stack)
+        keys = sdk_keys_beside(store)
+        uses = SdkKeyUses(keys)
+        stack.callback(uses.close)
+        uses.start()
         compiler = SetCompiler(fractional=settings.fractional, limits=settings.limits, clock=clock)
         live = LiveCatalogue(Catalogue(generation=settings.fractional))
         refresher = Refresher(store, live, compiler, clock=clock, snapshot_file=snapshot_file)
@@ -64,7 +72,15 @@ def open_application(
             browser=Browser(store),
             live=live,
             refresher=refresher,
-            access=Access(verifier=verifier, signer=signer, codes=codes, store=store, clock=clock),
+            access=Access(
+                verifier=SdkKeyVerifier(keys, verifier, clock, look=time.monotonic),
+                signer=signer,
+                codes=codes,
+                store=store,
+                clock=clock,
+                note_key_use=uses.note,
+            ),
+            sdk_keys=SdkKeys(keys, clock),
             audit_log=AuditLog(store),
             inspector=inspector,
             limits=settings.limits,

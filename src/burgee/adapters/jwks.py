@@ -63,7 +63,7 @@ class JwksKeys:
         self._keys: tuple[NamedKey, ...] = ()
         self._loaded_at: float | None = None
         self._asked_at: float | None = None
-        self._changes = 0
+        self._changes, self._was_usable = 0, False
         self._lock = threading.Lock()
         self._wanted, self._settled, self._closed = (threading.Event() for _ in range(3))
         self._settled.set()
@@ -84,7 +84,12 @@ class JwksKeys:
 
     def generation(self) -> int:
         """Another number once a key is gone, or all of them are too old."""
-        return 2 * self._changes + self._is_usable()
+        usable = self._is_usable()
+        if usable != self._was_usable:
+            with self._lock:
+                self._changes += usable != self._was_usable
+                self._was_usable = usable
+        return self._changes
 
     def await_keys(self) -> None:
         """Wait until no fetch is under way."""

@@ -3,6 +3,7 @@
 import logging
 import math
 import secrets
+from collections.abc import Callable
 from enum import Enum
 
 import msgspec
@@ -90,12 +91,14 @@ class Access:
         store: FlagStore,
         clock: Clock,
         cached_tokens: int = 4_096,
+        note_key_use: Callable[[str, float], object] | None = None,
     ) -> None:
         self._verifier = verifier
         self._signer = signer
         self._codes = codes
         self._store = store
         self._clock = clock
+        self._note_key_use = note_key_use
         self._verified = VerifiedTokens[Identity](cached_tokens)
 
     def authenticate(self, token: str) -> Identity:
@@ -109,9 +112,12 @@ class Access:
         if identity is None:
             identity = _identity(self._verifier.verify(token))
             self._verified.put(token, identity, generation=generation)
-        if identity.expires_at <= self._clock():
+        now = self._clock()
+        if identity.expires_at <= now:
             self._verified.drop(token)
             raise UnauthenticatedError("the token has expired")
+        if identity.key_id and self._note_key_use is not None:
+            self._note_key_use(identity.key_id, now)
         return identity
 
     def await_keys(self) -> None:

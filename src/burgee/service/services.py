@@ -11,6 +11,7 @@ from burgee.service.catalogue import LiveCatalogue
 from burgee.service.inspection import Inspector
 from burgee.service.publish import Publisher
 from burgee.service.refresh import Refresher
+from burgee.service.sdk_keys import SdkKeys
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -23,6 +24,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     access: Access
     audit_log: AuditLog
     inspector: Inspector
+    sdk_keys: SdkKeys
     limits: Limits
     clock: Clock
     session_cookie: str = ""

@@ -5,13 +5,20 @@ The inline protocol and the ASGI routes both call this, so that they cannot diff
 
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
+from math import ceil
 from typing import NamedTuple
 from urllib.parse import parse_qs, quote
 
 import msgspec
 
 from burgee import __version__
-from burgee.errors import ForbiddenError, InvalidInputError, MalformedError, UnauthenticatedError
+from burgee.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    MalformedError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from burgee.formats.strict_json import decode, encode
 from burgee.model.flag import MetadataValue
 from burgee.model.json import JsonObject
@@ -33,6 +40,9 @@ BULK_BYTES = 16 * 1024 * 1024
 
 KNOWN_SELECTIONS = 256
 """How many selections keep their prebuilt bytes at a time."""
+
+REFUSALS = (InvalidInputError, UnauthenticatedError, ForbiddenError, UnavailableError)
+"""What a request for evaluation may be refused with."""
 
 Headers = Mapping[bytes, bytes]
 
@@ -90,7 +100,7 @@ class Ofrep:
         if b"flagd-selector" in headers or not self._open:
             try:
                 selected = self._select(self.audience.scope(headers))
-            except (InvalidInputError, UnauthenticatedError, ForbiddenError):
+            except REFUSALS:
                 return None
         flag = selected.answers.flags.get(key)
         if flag is None or len(body) > self._limits.context_bytes:
@@ -108,7 +118,7 @@ class Ofrep:
         try:
             answers = self._select(self.audience.scope(headers)).answers
             context = self._context(body)
-        except (InvalidInputError, UnauthenticatedError, ForbiddenError) as error:
+        except REFUSALS as error:
             return self._refusal(error, key)
         flag = answers.flags.get(key)
         resolution = flag.evaluate(context) if flag else _not_found(key)
@@ -129,7 +139,7 @@ class Ofrep:
                 self._turn()
                 selected = self._select(scope)
             context = self._context(body)
-        except (InvalidInputError, UnauthenticatedError, ForbiddenError) as error:
+        except REFUSALS as error:
             return self._refusal(error, None)
         known = headers.get(b"if-none-match", b"")
         if wanted and wanted != selected.fingerprint:
@@ -224,6 +234,10 @@ class Ofrep:
             return json_answer(401, body, (b"www-authenticate", b'Bearer realm="burgee"'))
         if isinstance(error, ForbiddenError):
             return json_answer(403, encode({"errorDetails": "the token is not for these flags"}))
+        if isinstance(error, UnavailableError):
+            retry = str(max(1, ceil(error.retry_after))).encode()
+            body = encode({"errorDetails": "the token cannot be judged now; try again"})
+            return json_answer(503, body, (b"retry-after", retry))
         fault = error.faults[0] if isinstance(error, InvalidInputError) and error.faults else None
         selector = fault is not None and fault.code == "invalid-selector"
         code = ErrorCode.GENERAL if selector else ErrorCode.INVALID_CONTEXT

@@ -8,7 +8,17 @@ from burgee.model.json import JsonObject
 from burgee.service.access import Permission
 from burgee.service.drafts import FlagDraft, FlagSetDraft
 from burgee.surfaces.http.idempotency import IDEMPOTENCY_KEY
-from burgee.surfaces.http.management import audit, flag_sets, flags, history, imports, status, tokens, views
+from burgee.surfaces.http.key_routes import KEY_OPERATIONS
+from burgee.surfaces.http.management import (
+    audit,
+    flag_sets,
+    flags,
+    history,
+    imports,
+    status,
+    tokens,
+    views,
+)
 from burgee.surfaces.http.management.cursors import CURSOR
 from burgee.surfaces.http.operation import (
     JSON,
@@ -333,6 +343,7 @@ MANAGEMENT_OPERATIONS: tuple[Operation, ...] = (
         replies=(Reply(status=201, description="The token, shown this once.", schema=views.TokenView),),
         problems=(409, 507),
     ),
+    *KEY_OPERATIONS,
     _read(
         "whoAmI",
         "/api/v1/whoami",
