@@ -1,7 +1,7 @@
 """SDK keys in a dictionary: the reference implementation."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -12,12 +12,15 @@ from burgee.ports import FlagStore
 
 
 class MemorySdkKeys:
-    """An SdkKeyStore that forgets everything with its process; events go to the audit of `store`."""
+    """An SdkKeyStore that forgets everything with its process, and starts with `initial`.
 
-    def __init__(self, store: FlagStore) -> None:
+    Its events go to the audit of `store`: where that refuses them, no key is made or revoked.
+    """
+
+    def __init__(self, store: FlagStore, *, initial: Sequence[SdkKey] = ()) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._keys: dict[str, SdkKey] = {}
+        self._keys = {key.id: key for key in initial}
         self._changes = 0
 
     def sdk_key(self, key_id: str) -> SdkKey | None:

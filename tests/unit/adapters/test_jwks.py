@@ -87,7 +87,7 @@ def test_a_published_key_is_believed_with_and_without_its_name(trust: Trust) -> 
     assert not trust.believes("two", kid="one")
 
 
-def test_both_keys_count_during_a_rotation_and_a_removed_one_no_more(trust: Trust) -> None:
+def test_item_13_both_keys_count_during_a_rotation_and_a_removed_one_no_more(trust: Trust) -> None:
     trust.published.document = jwks("one", "two")
     trust.keys.refresh()
     assert trust.believes("one")
@@ -98,7 +98,7 @@ def test_both_keys_count_during_a_rotation_and_a_removed_one_no_more(trust: Trus
     assert not trust.believes("one", kid="")
 
 
-def test_the_generation_turns_when_keys_change_and_only_then(trust: Trust) -> None:
+def test_item_13_the_generation_turns_when_keys_change_and_only_then(trust: Trust) -> None:
     before = trust.verifier.generation()
     trust.keys.refresh()
     assert trust.verifier.generation() == before
@@ -107,7 +107,7 @@ def test_the_generation_turns_when_keys_change_and_only_then(trust: Trust) -> No
     assert trust.verifier.generation() > before
 
 
-def test_keys_that_nobody_has_are_asked_for_once_in_a_while(trust: Trust) -> None:
+def test_item_14_keys_that_nobody_has_are_asked_for_once_in_a_while(trust: Trust) -> None:
     trust.keys.start()
     trust.keys.await_keys()
     fetched = trust.published.fetched
@@ -118,7 +118,9 @@ def test_keys_that_nobody_has_are_asked_for_once_in_a_while(trust: Trust) -> Non
 
 
 @pytest.mark.parametrize(("later", "asks"), [(PAUSE_SECONDS - 0.1, False), (PAUSE_SECONDS, True)])
-def test_an_unknown_name_is_looked_for_again_after_the_pause(trust: Trust, later: float, asks: bool) -> None:
+def test_item_14_an_unknown_name_is_looked_for_again_after_the_pause(
+    trust: Trust, later: float, asks: bool
+) -> None:
     trust.keys.start()
     trust.keys.await_keys()
     fetched = trust.published.fetched
@@ -136,7 +138,7 @@ def test_an_unknown_name_is_looked_for_again_after_the_pause(trust: Trust, later
     trust.keys.close()
 
 
-def test_while_keys_are_on_their_way_known_ones_go_on_and_nobody_fetches_twice(trust: Trust) -> None:
+def test_item_14_while_keys_are_on_their_way_known_ones_go_on_and_nobody_fetches_twice(trust: Trust) -> None:
     trust.published.gate.clear()
     trust.keys.start()
     for _ in range(50):
@@ -149,7 +151,7 @@ def test_while_keys_are_on_their_way_known_ones_go_on_and_nobody_fetches_twice(t
     trust.keys.close()
 
 
-def test_a_fetch_that_fails_leaves_the_last_good_keys(trust: Trust) -> None:
+def test_item_15_a_fetch_that_fails_leaves_the_last_good_keys(trust: Trust) -> None:
     for document in (None, b"", b"nonsense", b"[]", b'{"keys":[]}', b'{"keys":1}', jwks({"kty": "EC"})):
         trust.published.document = document
         assert not trust.keys.refresh()
@@ -157,7 +159,7 @@ def test_a_fetch_that_fails_leaves_the_last_good_keys(trust: Trust) -> None:
 
 
 @pytest.mark.parametrize(("age", "good"), [(3599, True), (3600, True), (3601, False)])
-def test_the_last_good_keys_are_good_for_so_long_and_then_nothing_can_be_said(
+def test_item_15_the_last_good_keys_are_good_for_so_long_and_then_nothing_can_be_said(
     trust: Trust, age: float, good: bool
 ) -> None:
     generation = trust.verifier.generation()
@@ -172,7 +174,7 @@ def test_the_last_good_keys_are_good_for_so_long_and_then_nothing_can_be_said(
     assert (trust.verifier.generation() == generation) is good
 
 
-def test_before_the_first_keys_came_nothing_can_be_said_but_of_our_own_tokens() -> None:
+def test_item_15_before_the_first_keys_came_nothing_can_be_said_but_of_our_own_tokens() -> None:
     trust = Trust("one")
     with pytest.raises(KeysUnavailableError):
         trust.believes("one")

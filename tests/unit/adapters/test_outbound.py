@@ -195,7 +195,7 @@ def test_a_document_is_fetched_with_nothing_of_ours_in_the_request() -> None:
     assert b"authorization" not in asked[0].lower()
 
 
-def test_a_document_may_be_exactly_as_long_as_the_limit() -> None:
+def test_item_14_a_document_may_be_exactly_as_long_as_the_limit() -> None:
     with answering(ok(b"x" * 100)) as (url, _):
         assert len(fetch(url, max_bytes=100, seconds=2)) == 100
         with pytest.raises(UnavailableError, match="99 bytes"):
@@ -213,13 +213,13 @@ def test_a_document_may_be_exactly_as_long_as_the_limit() -> None:
         b"",
     ],
 )
-def test_any_other_answer_is_a_passing_failure(answer: bytes) -> None:
+def test_item_14_any_other_answer_is_a_passing_failure(answer: bytes) -> None:
     with answering(answer) as (url, asked), pytest.raises(UnavailableError):
         fetch(url, max_bytes=100, seconds=2)
     assert len(asked) == 1
 
 
-def test_a_server_that_trickles_is_left_when_the_time_is_up() -> None:
+def test_item_14_a_server_that_trickles_is_left_when_the_time_is_up() -> None:
     parts = [b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n", *[b"x"] * 100]
     with answering(*parts, pause=0.05) as (url, _), pytest.raises(UnavailableError):
         fetch(url, max_bytes=10_000, seconds=0.4)

@@ -8,10 +8,14 @@ import msgspec
 from burgee.adapters.memory_sdk_keys import MemorySdkKeys, too_many, unknown
 from burgee.adapters.sqlite.seals import Value, decoded, seal_of, unsealed
 from burgee.adapters.sqlite.store import SqliteFlagStore
+from burgee.adapters.wrappers.read_only import ReadOnlyFlagStore
 from burgee.errors import AlreadyExistsError
 from burgee.model.audit import AuditDraft
 from burgee.model.sdk_key import SdkKey
 from burgee.ports import FlagStore, SdkKeyStore
+
+MOST_KEYS = 100_000
+"""How many keys a server that only reads takes over."""
 
 _SELECT = (
     "SELECT sdk_keys.id, name, change, content, seal, used_at FROM sdk_keys "
@@ -81,8 +85,15 @@ class _NothingToDo(Exception):
 
 
 def sdk_keys_beside(store: FlagStore) -> SdkKeyStore:
-    """The keys kept with `store`: in its file, or in memory where it has none."""
-    return SqliteSdkKeys(store) if isinstance(store, SqliteFlagStore) else MemorySdkKeys(store)
+    """The keys kept with `store`: in its file, or in memory where it has none that can be written.
+
+    A database that is only read still says which keys there were.
+    """
+    if isinstance(store, SqliteFlagStore):
+        return SqliteSdkKeys(store)
+    if isinstance(store, ReadOnlyFlagStore) and isinstance(store.inner, SqliteFlagStore):
+        return MemorySdkKeys(store, initial=SqliteSdkKeys(store.inner).sdk_keys(limit=MOST_KEYS))
+    return MemorySdkKeys(store)
 
 
 def _read(connection: apsw.Connection, key_id: str) -> SdkKey | None:

@@ -10,7 +10,8 @@ from burgee.adapters.memory import MemoryFlagStore
 from burgee.adapters.memory_sdk_keys import MemorySdkKeys
 from burgee.adapters.sqlite.sdk_keys import SqliteSdkKeys, sdk_keys_beside
 from burgee.adapters.sqlite.store import SqliteFlagStore
-from burgee.errors import StoreDamagedError
+from burgee.adapters.wrappers.read_only import ReadOnlyFlagStore
+from burgee.errors import ReadOnlyError, StoreDamagedError
 from burgee.ports import FlagStore, SdkKeyStore
 from burgee.testing.builders import THE_DAY
 from burgee.testing.sdk_key_store_contract import SdkKeyStoreContract, a_key_event, an_sdk_key
@@ -85,11 +86,13 @@ def test_a_key_that_was_damaged_is_never_answered(store: SqliteFlagStore, path: 
         keys.sdk_keys()
 
 
-def test_the_file_holds_no_key_only_its_hash(store: SqliteFlagStore) -> None:
-    SqliteSdkKeys(store).add_sdk_key(an_sdk_key(digest="feed" * 16), a_key_event(), most=2)
-    with store.connections.reading() as connection:
-        (content,) = connection.execute("SELECT content FROM sdk_keys").fetchone()
-    assert b"feed" * 16 in content
+def test_a_database_that_is_only_read_still_knows_its_keys(store: SqliteFlagStore) -> None:
+    SqliteSdkKeys(store).add_sdk_key(an_sdk_key(), a_key_event(), most=2)
+    keys = sdk_keys_beside(ReadOnlyFlagStore(store, reason="behind"))
+    assert keys.sdk_key("a1") == an_sdk_key()
+    with pytest.raises(ReadOnlyError):
+        keys.revoke_sdk_key("a1", a_key_event())
+    assert keys.sdk_key("a1") == an_sdk_key()
 
 
 def test_the_keys_stand_in_the_file_of_the_store_or_else_in_memory(store: SqliteFlagStore) -> None:

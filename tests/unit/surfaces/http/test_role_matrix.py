@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from burgee.service.access import Role
 from burgee.service.services import Services
 from burgee.surfaces.http.app import build_app
 from burgee.surfaces.http.metrics import Counters, SharedCounters
@@ -57,8 +58,6 @@ def guarded(services: Services) -> Callable[[str], TestClient]:
 
 
 def the_token(services: Services, caller: str) -> str:
-    from burgee.service.access import Role
-
     return services.access.issue_token(f"{caller}@example.com", Role(caller), 600)
 
 
@@ -79,7 +78,7 @@ def decided(client: TestClient, route: GuardedRoute, caller: str, *, method: str
     return {401: "401", 403: "403"}.get(response.status_code, "yes")
 
 
-def test_the_route_table_decides_what_is_checked_in() -> None:
+def test_item_21_the_route_table_decides_what_is_checked_in() -> None:
     assert role_matrix() == MATRIX.read_text(), REGENERATE
 
 
@@ -91,7 +90,7 @@ def test_the_matrix_holds_every_route_and_six_callers() -> None:
 
 
 @pytest.mark.parametrize("route", routes(), ids=lambda route: f"{route.method} {route.path}")
-def test_the_server_decides_what_is_checked_in(
+def test_item_21_the_server_decides_what_is_checked_in(
     route: GuardedRoute, guarded: Callable[[str], TestClient]
 ) -> None:
     expected = checked_in()[route.method, route.path]
