@@ -28,7 +28,7 @@ REFRESH_SECONDS = 300.0
 """How long a key that its issuer has removed may go on verifying."""
 
 PAUSE_SECONDS = 30.0
-"""Between two fetches, however many tokens ask for keys that nobody has."""
+"""Between two fetches for tokens whose key nobody has, however many there are."""
 
 Fetch: TypeAlias = Callable[[], bytes]
 
@@ -97,7 +97,8 @@ class JwksKeys:
 
     def start(self) -> None:
         """Fetch now and then, until `close`."""
-        self._ask()
+        self._settled.clear()
+        self._wanted.set()
         self._thread.start()
 
     def close(self) -> None:
@@ -124,8 +125,6 @@ class JwksKeys:
             self._wanted.clear()
             if self._closed.is_set():
                 break
-            with self._lock:
-                self._asked_at = self._clock()
             try:
                 self.refresh()
             except Exception as error:
@@ -136,14 +135,14 @@ class JwksKeys:
         self._settled.set()
 
     def _ask(self) -> bool:
-        """Want a fetch, unless the last one is too recent; whether one is under way."""
+        """Want a fetch, unless the last one that was wanted is too recent; whether one is under way."""
         with self._lock:
             now = self._clock()
-            if self._asked_at is None or now - self._asked_at >= PAUSE_SECONDS:
+            if self._settled.is_set() and (self._asked_at is None or now - self._asked_at >= PAUSE_SECONDS):
                 self._asked_at = now
                 self._settled.clear()
                 self._wanted.set()
-        return not self._settled.is_set()
+            return not self._settled.is_set()
 
     def _is_usable(self) -> bool:
         return self._loaded_at is not None and self._clock() - self._loaded_at <= self._max_age

@@ -2,6 +2,7 @@
 
 import hmac
 import logging
+import math
 import re
 
 from burgee.errors import UnauthenticatedError, UnavailableError
@@ -12,7 +13,7 @@ from burgee.service.verified_tokens import hash_of
 _log = logging.getLogger("burgee.keys")
 
 LOOK_SECONDS = 0.5
-"""How long after a revocation another process may still believe a key."""
+"""How long a key that was revoked, or that its issuer has removed, may still be believed."""
 
 NEVER = 253_402_300_799.0
 """The last second of the year 9999, where a key has no expiry."""
@@ -30,8 +31,8 @@ class SdkKeyVerifier:
 
     def __init__(self, store: SdkKeyStore, tokens: TokenVerifier, clock: Clock, *, look: Clock) -> None:
         self._store, self._tokens, self._clock, self._look = store, tokens, clock, look
-        self._changes = 0
-        self._looked_at: float | None = None
+        self._changes = self._generation = 0
+        self._look_again_at = -math.inf
 
     def verify(self, token: str) -> TokenClaims:
         match = _KEY.fullmatch(token)
@@ -53,13 +54,14 @@ class SdkKeyVerifier:
 
     def generation(self) -> int:
         now = self._look()
-        if self._looked_at is None or now - self._looked_at >= LOOK_SECONDS:
-            self._looked_at = now
+        if now >= self._look_again_at:
+            self._look_again_at = now + LOOK_SECONDS
             try:
                 self._changes = self._store.sdk_key_changes()
             except UnavailableError:
                 _log.warning("keys.unreadable")
-        return self._changes + self._tokens.generation()
+            self._generation = self._changes + self._tokens.generation()
+        return self._generation
 
     def await_keys(self) -> None:
         self._tokens.await_keys()

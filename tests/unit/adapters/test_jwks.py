@@ -107,13 +107,29 @@ def test_item_13_the_generation_turns_when_keys_change_and_only_then(trust: Trus
     assert trust.verifier.generation() > before
 
 
-def test_item_14_keys_that_nobody_has_are_asked_for_once_in_a_while(trust: Trust) -> None:
+def started(trust: Trust) -> Trust:
     trust.keys.start()
-    trust.keys.await_keys()
-    fetched = trust.published.fetched
+    trust.verifier.await_keys()
+    return trust
+
+
+def test_item_14_ten_thousand_made_up_names_are_one_fetch_more(trust: Trust) -> None:
+    fetched = started(trust).published.fetched
+    with pytest.raises(KeysUnavailableError):
+        trust.keys.candidates("kid")
+    trust.verifier.await_keys()
     for number in range(10_000):
         assert not trust.keys.candidates(f"kid-{number}")  # signing so many tokens would take minutes
-    assert trust.published.fetched == fetched
+    assert trust.published.fetched == fetched + 1
+    trust.keys.close()
+
+
+def test_item_13_a_key_that_is_new_is_known_after_one_look(trust: Trust) -> None:
+    started(trust).published.document = jwks("one", "two")
+    with pytest.raises(KeysUnavailableError):
+        trust.verifier.verify(token("two", kid="two"))
+    trust.verifier.await_keys()
+    assert trust.believes("two")
     trust.keys.close()
 
 
@@ -121,8 +137,9 @@ def test_item_14_keys_that_nobody_has_are_asked_for_once_in_a_while(trust: Trust
 def test_item_14_an_unknown_name_is_looked_for_again_after_the_pause(
     trust: Trust, later: float, asks: bool
 ) -> None:
-    trust.keys.start()
-    trust.keys.await_keys()
+    with pytest.raises(KeysUnavailableError):
+        started(trust).keys.candidates("kid")
+    trust.verifier.await_keys()
     fetched = trust.published.fetched
     trust.published.document = jwks("one", "two")
     trust.clock.now += later

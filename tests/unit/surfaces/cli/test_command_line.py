@@ -26,7 +26,7 @@ def test_help_says_the_exit_codes(burgee: Any) -> None:
 
 
 def test_the_table_holds_every_command_that_the_issue_names() -> None:
-    named = "serve import export validate lint evaluate flags token audit rebucket bench completion"
+    named = "serve import export validate lint evaluate flags token keys audit rebucket bench completion"
     assert set(COMMANDS) == set(named.split())
 
 

@@ -1,6 +1,6 @@
 """SDK keys over HTTP: made by administrators, shown once, good for evaluation alone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,13 +20,13 @@ BULK = "/ofrep/v1/evaluate/flags"
 
 
 @pytest.fixture
-def evaluation(services: Services) -> Iterator[TestClient]:
+def evaluation(services: Services) -> TestClient:
     """A client that is nobody, of a server whose evaluation asks for a token; three sets have a flag."""
     for flag_set in ("default", "shop", "web"):
         draft = FlagDraft(variants={"v": flag_set}, default_variant="v", targeting={"if": [True, "v"]})
         services.publisher.put_flag(flag_set, f"in-{flag_set}", draft, author=ADA)
     ofrep = Ofrep(services.live, services.access, Counters(SharedCounters.create(1), 0), open_to_all=False)
-    yield TestClient(build_app(services, evaluation_routes=ofrep_routes(ofrep)))
+    return TestClient(build_app(services, evaluation_routes=ofrep_routes(ofrep)))
 
 
 def make(admin: TestClient, **changes: Any) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def seen(client: TestClient, **headers: str) -> set[str] | int:
         BULK, json={}, headers={name.replace("_", "-"): text for name, text in headers.items()}
     )
     if response.status_code != 200:
-        return response.status_code
+        return int(response.status_code)
     return {flag["key"] for flag in response.json()["flags"]}
 
 
@@ -122,7 +122,7 @@ def test_a_revoked_key_is_refused_by_the_very_next_second(
     made = make(admin)
     assert seen(evaluation, x_api_key=made["key"]) != 401
     assert admin.delete(f"/api/v1/keys/{made['id']}").status_code == 204
-    monkeypatch.setattr(services.access._verifier, "_looked_at", None)  # as if half a second had gone by
+    monkeypatch.setattr(services.access._verifier, "_look_again_at", 0.0)  # as if half a second had gone by
     assert seen(evaluation, x_api_key=made["key"]) == 401
     assert admin.delete(f"/api/v1/keys/{made['id']}").status_code == 204
     (listed,) = admin.get("/api/v1/keys").json()["items"]
@@ -150,7 +150,7 @@ def test_a_key_manages_nothing(admin: TestClient, client: TestClient) -> None:
             assert client.get(path, headers=headers).status_code == 403
         assert client.post("/api/v1/tokens", json={}, headers=headers).status_code == 403
         assert client.get("/api/v1/whoami", headers=headers).json()["role"] == f"sdk-{kind}"
-        # Management knows no API keys: a browser page cannot be made to send one, but neither shall it matter.
+        # Management knows no API keys.
         assert (
             client.get("/api/v1/whoami", headers={"x-api-key": headers["authorization"][7:]}).status_code
             == 401
@@ -215,7 +215,7 @@ def test_item_27_open_streams_end_within_five_seconds_of_a_revocation(
         hub.tick()
     assert [sink.ended for sink in sinks] == [False, False]
     admin.delete(f"/api/v1/keys/{made[0]['id']}")
-    monkeypatch.setattr(services.access._verifier, "_looked_at", None)
+    monkeypatch.setattr(services.access._verifier, "_look_again_at", 0.0)
     for _ in range(4):
         hub.tick()
     assert [sink.ended for sink in sinks] == [True, False]
