@@ -16,8 +16,10 @@ from burgee.adapters.sqlite.access_times import access_times_beside
 from burgee.adapters.sqlite.budgets import budget_store_beside
 from burgee.adapters.sqlite.open import open_sqlite_store
 from burgee.adapters.sqlite.overrides import overrides_beside
+from burgee.adapters.sqlite.sdk_keys import sdk_keys_beside
 from burgee.adapters.sqlite.sign_in_codes import sign_in_codes_beside
-from burgee.adapters.tokens import RsaTokenSigner, RsaTokenVerifier
+from burgee.adapters.token_claims import ClaimRules
+from burgee.adapters.tokens import Issuer, KeySource, PemKeys, RsaTokenSigner, RsaTokenVerifier
 from burgee.errors import ConfigurationError
 from burgee.ports import Clock, FlagStore, ParameterSource, SignInCodes, SnapshotFile
 from burgee.service.access import Access
@@ -34,6 +36,9 @@ from burgee.service.overrides import Overrides
 from burgee.service.parameters import Parameters
 from burgee.service.publish import Publisher
 from burgee.service.refresh import Refresher
+from burgee.service.sdk_key_uses import SdkKeyUses
+from burgee.service.sdk_key_verifier import SdkKeyVerifier
+from burgee.service.sdk_keys import SdkKeys
 from burgee.service.services import Services
 from burgee.service.snapshot_keeper import SnapshotKeeper
 from burgee.settings import Settings
@@ -58,7 +63,11 @@ def open_application(
             stack.enter_context(folder.lock(settings.public_url))
         store, codes, snapshot_file = _open_store(folder, clock)
         stack.callback(store.close)
-        signer, verifier = _tokens(settings, folder, clock)
+        signer, verifier = _tokens(settings, folder, clock, stack)
+        keys = sdk_keys_beside(store)
+        uses = SdkKeyUses(keys)
+        stack.callback(uses.close)
+        uses.start()
         compiler = SetCompiler(fractional=settings.fractional, limits=settings.limits, clock=clock)
         live = LiveCatalogue(Catalogue(generation=settings.fractional))
         refresher = Refresher(store, live, compiler, clock=clock, snapshot_file=snapshot_file)
@@ -88,7 +97,15 @@ def open_application(
             browser=Browser(store),
             live=live,
             refresher=refresher,
-            access=Access(verifier=verifier, signer=signer, codes=codes, store=store, clock=clock),
+            access=Access(
+                verifier=SdkKeyVerifier(keys, verifier, clock, look=time.monotonic),
+                signer=signer,
+                codes=codes,
+                store=store,
+                clock=clock,
+                note_key_use=uses.note,
+            ),
+            sdk_keys=SdkKeys(keys, clock),
             audit_log=AuditLog(store),
             inspector=inspector,
             budget=budget,
@@ -100,6 +117,7 @@ def open_application(
             last_access=last_access,
             hatton_strict_compat=settings.hatton_strict_compat,
             rds_strict_compat=settings.rds_strict_compat,
+            session_cookie=settings.session_cookie,
         )
 
 
@@ -122,14 +140,33 @@ def _parameter_sources(settings: Settings) -> list[ParameterSource]:
 
 
 def _tokens(
-    settings: Settings, folder: DataFolder | None, clock: Clock
+    settings: Settings, folder: DataFolder | None, clock: Clock, stack: ExitStack
 ) -> tuple[RsaTokenSigner, RsaTokenVerifier]:
-    """The local key signs; what the local key or the configured public key signed is believed."""
+    """The local key signs; what it signed is believed, and what the other issuer signed that is set up."""
     signer = RsaTokenSigner(_signing_key(settings, folder))
-    public_keys = [signer.public_pem]
+    sources = tuple(_other_keys(settings, stack))
+    rules = ClaimRules(
+        algorithms=tuple(settings.token_algorithms.split(",")),
+        issuer=settings.token_issuer,
+        audience=settings.token_audience,
+        identity=(settings.token_identity,) if settings.token_identity else ("userId", "sub"),
+    )
+    others = [Issuer(rules, sources)] if sources else []
+    leeway = settings.token_leeway_seconds
+    return signer, RsaTokenVerifier([signer.public_pem], clock, leeway_seconds=leeway, others=others)
+
+
+def _other_keys(settings: Settings, stack: ExitStack) -> Iterator[KeySource]:
     if settings.public_key:
-        public_keys.append(_public_key(settings.public_key))
-    return signer, RsaTokenVerifier(public_keys, clock, leeway_seconds=settings.token_leeway_seconds)
+        yield PemKeys([_public_key(settings.public_key)])
+    if settings.jwks_url:
+        # Only this needs the HTTP client, whose import is paid by every start.
+        from burgee.adapters.jwks import JwksKeys
+
+        keys = JwksKeys(settings.jwks_url, max_age=settings.jwks_max_age_seconds)
+        stack.callback(keys.close)
+        keys.start()
+        yield keys
 
 
 def _signing_key(settings: Settings, folder: DataFolder | None) -> bytes:

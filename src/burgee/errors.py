@@ -18,7 +18,8 @@ BurgeeError
 ├── UnavailableError           try again later; evaluation is never affected by it
 │   ├── ReadOnlyError          the store refuses writes (degraded start, damaged file)
 │   ├── StoreFullError         the disk is full
-│   └── StoreDamagedError      what was read fails its hash: the last good snapshot goes on answering
+│   ├── StoreDamagedError      what was read fails its hash: the last good snapshot goes on answering
+│   └── KeysUnavailableError   the keys that verify another issuer's tokens are not known at the moment
 ├── TooManyRequestsError       over a rate limit or the request budget, or stopped by an administrator
 ├── StoreRefusedError          a data folder that must not be opened: in use, newer schema
 └── ConfigurationError         settings that cannot work; every problem in one message
@@ -149,6 +150,10 @@ class TooManyRequestsError(BurgeeError):
         self.retry_after = retry_after
         self.limit = limit
         super().__init__(message)
+
+
+class KeysUnavailableError(UnavailableError):
+    """The keys that verify another issuer's tokens are not known now; those that are known go on working."""
 
 
 class StoreRefusedError(BurgeeError):

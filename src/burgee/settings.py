@@ -1,6 +1,7 @@
 """Settings: everything that can be set, read from a mapping of names to texts, in one go."""
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, TypeVar
@@ -38,6 +39,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_key: str = ""
     signing_key: str = ""
     token_leeway_seconds: int = 0
+    token_algorithms: str = "RS256"  # noqa: S105
+    token_issuer: str = ""
+    token_audience: str = ""
+    token_identity: str = ""
+    jwks_url: str = ""
+    jwks_max_age_seconds: int = 86_400
+    environment: str = ""
+    session_cookie_name: str = ""
     public_url: str = ""
     url: str = ""
     token: str = ""
@@ -64,7 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         values: dict[str, Any] = {}
         for field, read in _READERS.items():
             name = f"BURGEE_{field.upper()}"
-            text = env.get(name, "")
+            text = env.get(name, "") or env.get(_FORMER_NAMES.get(field, ""), "")
             if not text.strip():
                 continue
             try:
@@ -72,10 +81,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             except ValueError as error:
                 problems.append(f"{name}: {error}")
         settings = cls(**values)
-        if not problems and not settings.is_loopback and not (settings.public_key or settings.signing_key):
+        if not problems and not settings.is_loopback and not settings.has_key:
             problems.append(
                 f"BURGEE_HOST: {settings.host} can be reached by others, which needs BURGEE_PUBLIC_KEY "
-                "(or BURGEE_SIGNING_KEY, a key file that exists)"
+                "(or BURGEE_JWKS_URL, or BURGEE_SIGNING_KEY, a key file that exists)"
             )
         if problems:
             raise ConfigurationError("\n".join(problems))
@@ -86,10 +95,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Whether only this machine reaches the server; evaluation is then open."""
         if self.host == "localhost":
             return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return _is_loopback(self.host)
+
+    @property
+    def has_key(self) -> bool:
+        """Whether somebody has said whose tokens are believed."""
+        return bool(self.public_key or self.signing_key or self.jwks_url)
+
+    @property
+    def session_cookie(self) -> str:
+        """The cookie of another issuer that may carry a token, "" where none was set up."""
+        if self.session_cookie_name:
+            return self.session_cookie_name
+        if not (self.environment or self.public_key or self.jwks_url):
+            return ""
+        return _COOKIES.get(self.environment, "rds-session-development")
 
     @property
     def is_memory(self) -> bool:
@@ -171,7 +191,50 @@ def _origins(text: str) -> str:
     return text.strip()
 
 
+def _algorithms(text: str) -> str:
+    names = list(dict.fromkeys(name.strip().upper() for name in text.split(",")))
+    if not set(names) <= {"RS256", "RS384", "RS512"}:
+        raise ValueError(f"{text!r} is not a list of RS256, RS384 and RS512")
+    return ",".join(names)
+
+
+def _identity(text: str) -> str:
+    if text.strip() not in ("userId", "sub"):
+        raise ValueError(f"{text!r} is not userId or sub")
+    return text.strip()
+
+
+def _jwks_url(text: str) -> str:
+    url = text.strip()
+    parts = urlsplit(url)
+    loopback = parts.hostname == "localhost" or _is_loopback(parts.hostname or "")
+    if not parts.hostname or parts.scheme not in (("http", "https") if loopback else ("https",)):
+        raise ValueError(f"{text!r} is not an https address (http only for this machine)")
+    if parts.username is not None or parts.fragment:
+        raise ValueError(f"{text!r} holds a user or a fragment")
+    return url
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _cookie_name(text: str) -> str:
+    name = text.strip()
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}", name, re.ASCII):
+        raise ValueError(f"{text!r} is not the name of a cookie")
+    return name
+
+
 _PORT = _number(0, 65_535)
+
+_FORMER_NAMES = {"environment": "ENVIRONMENT", "session_cookie_name": "SESSION_COOKIE_NAME"}
+"""Names of the Real-Dev-Squad backend, so that its environment can be taken over as it is."""
+
+_COOKIES = {"PRODUCTION": "rds-session", "DEVELOPMENT": "rds-session-staging"}
 
 _READERS: dict[str, Callable[[str], Any]] = {
     "data": str,
@@ -184,6 +247,14 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "public_key": str,
     "signing_key": str,
     "token_leeway_seconds": _number(0, 60),
+    "token_algorithms": _algorithms,
+    "token_issuer": str.strip,
+    "token_audience": str.strip,
+    "token_identity": _identity,
+    "jwks_url": _jwks_url,
+    "jwks_max_age_seconds": _number(60, 604_800),
+    "environment": str.strip,
+    "session_cookie_name": _cookie_name,
     "public_url": _web_address,
     "url": _web_address,
     "token": str.strip,

@@ -33,6 +33,14 @@ def test_every_setting_is_read() -> None:
         "BURGEE_PUBLIC_KEY": "key.pem",
         "BURGEE_SIGNING_KEY": "sign.pem",
         "BURGEE_TOKEN_LEEWAY_SECONDS": "5",
+        "BURGEE_TOKEN_ALGORITHMS": "rs512, RS256,RS512",
+        "BURGEE_TOKEN_ISSUER": " https://issuer.example ",
+        "BURGEE_TOKEN_AUDIENCE": "flags",
+        "BURGEE_TOKEN_IDENTITY": "sub",
+        "BURGEE_JWKS_URL": "https://issuer.example/keys",
+        "BURGEE_JWKS_MAX_AGE_SECONDS": "3600",
+        "BURGEE_ENVIRONMENT": "PRODUCTION",
+        "BURGEE_SESSION_COOKIE_NAME": "session",
         "BURGEE_PUBLIC_URL": "https://flags.example/",
         "BURGEE_URL": "http://127.0.0.1:9000",
         "BURGEE_TOKEN": " abc\n",
@@ -62,6 +70,14 @@ def test_every_setting_is_read() -> None:
         public_key="key.pem",
         signing_key="sign.pem",
         token_leeway_seconds=5,
+        token_algorithms="RS512,RS256",
+        token_issuer="https://issuer.example",
+        token_audience="flags",
+        token_identity="sub",
+        jwks_url="https://issuer.example/keys",
+        jwks_max_age_seconds=3600,
+        environment="PRODUCTION",
+        session_cookie_name="session",
         public_url="https://flags.example",
         url="http://127.0.0.1:9000",
         token="abc",
@@ -104,6 +120,35 @@ def test_an_empty_value_is_no_value() -> None:
         ("OPS_PORT", ["0", "65535"], ["-1", "65536"]),
         ("WORKERS", ["1", "64"], ["0", "65"]),
         ("TOKEN_LEEWAY_SECONDS", ["0", "60"], ["-1", "61"]),
+        (
+            "TOKEN_ALGORITHMS",
+            ["RS256", "rs384,RS512"],
+            ["none", "RS256,none", "HS256", "PS256", "ES256", ",", "RS256,"],
+        ),
+        ("TOKEN_IDENTITY", ["userId", " sub "], ["userid", "email", "userId,sub"]),
+        ("JWKS_MAX_AGE_SECONDS", ["60", "604800"], ["59", "604801"]),
+        (
+            "JWKS_URL",
+            [
+                "https://a/k",
+                "http://127.0.0.1:9/k",
+                "http://localhost/k",
+                "http://[::1]/k",
+                "https://127.0.0.1/k",
+            ],
+            [
+                "http://a/k",
+                "http://127.0.0.1.evil.example/k",
+                "http://localhost.evil.example",
+                "ftp://a",
+                "a",
+                "https://u:p@a/k",
+                "https://a/k#f",
+                "file:///etc/passwd",
+                "https://",
+            ],
+        ),
+        ("SESSION_COOKIE_NAME", ["a", "__Host-x.y_z"], ["a b", "a;b", "a=b", "é", "x" * 129]),
         ("STREAMS", ["1", "1000000"], ["0", "1000001"]),
         ("CONNECTIONS", ["1", "1000000"], ["0", "1000001"]),
         ("HATTON_STRICT_COMPAT", ["true", " FALSE "], ["1", "yes", "on"]),
@@ -144,8 +189,27 @@ def test_every_problem_is_in_one_message() -> None:
 def test_a_server_that_others_reach_needs_a_key(host: str) -> None:
     with pytest.raises(ConfigurationError, match="BURGEE_PUBLIC_KEY"):
         Settings.from_mapping({"BURGEE_HOST": host})
-    for key in ("BURGEE_PUBLIC_KEY", "BURGEE_SIGNING_KEY"):
-        assert not Settings.from_mapping({"BURGEE_HOST": host, key: "key.pem"}).is_loopback
+    for key in ("BURGEE_PUBLIC_KEY", "BURGEE_SIGNING_KEY", "BURGEE_JWKS_URL"):
+        assert not Settings.from_mapping({"BURGEE_HOST": host, key: "https://a/k"}).is_loopback
+
+
+@pytest.mark.parametrize(
+    ("env", "cookie"),
+    [
+        ({}, ""),
+        ({"ENVIRONMENT": "PRODUCTION"}, "rds-session"),
+        ({"ENVIRONMENT": "DEVELOPMENT"}, "rds-session-staging"),
+        ({"ENVIRONMENT": "production"}, "rds-session-development"),
+        ({"BURGEE_ENVIRONMENT": "PRODUCTION", "ENVIRONMENT": "DEVELOPMENT"}, "rds-session"),
+        ({"BURGEE_PUBLIC_KEY": "key.pem"}, "rds-session-development"),
+        ({"BURGEE_JWKS_URL": "https://a/k"}, "rds-session-development"),
+        ({"SESSION_COOKIE_NAME": "mine"}, "mine"),
+        ({"SESSION_COOKIE_NAME": "mine", "ENVIRONMENT": "PRODUCTION"}, "mine"),
+        ({"BURGEE_SESSION_COOKIE_NAME": "ours", "SESSION_COOKIE_NAME": "mine"}, "ours"),
+    ],
+)
+def test_the_session_cookie_is_named_as_the_source_system_names_it(env: dict[str, str], cookie: str) -> None:
+    assert Settings.from_mapping(env).session_cookie == cookie
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])

@@ -1,11 +1,9 @@
 """Access: who is asking, and what they may do. Whatever is not granted is denied."""
 
-import hashlib
 import logging
 import math
 import secrets
-import threading
-from collections import OrderedDict
+from collections.abc import Callable
 from enum import Enum
 
 import msgspec
@@ -22,6 +20,7 @@ from burgee.errors import (
 from burgee.model.audit import AuditDraft
 from burgee.model.flag import KEY_PATTERN
 from burgee.ports import Clock, FlagStore, SignInCodes, TokenClaims, TokenSigner, TokenVerifier
+from burgee.service.verified_tokens import VerifiedTokens, hash_of
 
 _log = logging.getLogger("burgee.access")
 
@@ -67,12 +66,18 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """A verified caller. `expires_at` is Unix seconds; empty `flag_sets` means all of them."""
+    """A verified caller. `expires_at` is Unix seconds; empty `flag_sets` means all of them.
+
+    `is_own_only` where another issuer said who it is and nothing of what it may do: then it reads, but of
+    what belongs to subjects only its own. `key_id` names the SDK key that it showed, "" where it did not.
+    """
 
     subject: str
     role: Role
     expires_at: float
     flag_sets: tuple[str, ...] = ()
+    is_own_only: bool = False
+    key_id: str = ""
 
 
 class Access:
@@ -87,27 +92,53 @@ class Access:
         store: FlagStore,
         clock: Clock,
         cached_tokens: int = 4_096,
+        note_key_use: Callable[[str, float], object] | None = None,
     ) -> None:
         self._verifier = verifier
         self._signer = signer
         self._codes = codes
         self._store = store
         self._clock = clock
-        self._verified = _VerifiedTokens(cached_tokens)
+        self._note_key_use = note_key_use
+        self._verified = VerifiedTokens[Identity](cached_tokens)
 
     def authenticate(self, token: str) -> Identity:
         """The identity that `token` proves, now.
 
-        Raises UnauthenticatedError for anything but a valid token that has not expired.
+        Raises UnauthenticatedError for anything but a valid token that has not expired,
+        KeysUnavailableError where the keys that would tell are not known now.
         """
-        identity = self._verified.get(token)
+        generation = self._verifier.generation()
+        identity = self._verified.get(token, generation=generation)
         if identity is None:
             identity = _identity(self._verifier.verify(token))
-            self._verified.put(token, identity)
-        if identity.expires_at <= self._clock():
+            self._verified.put(token, identity, generation=generation)
+        now = self._clock()
+        if identity.expires_at <= now:
             self._verified.drop(token)
             raise UnauthenticatedError("the token has expired")
+        if identity.key_id and self._note_key_use is not None:
+            self._note_key_use(identity.key_id, now)
         return identity
+
+    def await_keys(self) -> None:
+        """Wait, a few seconds at most, for keys that `authenticate` found missing; it may then know more."""
+        self._verifier.await_keys()
+
+    def require_subject(self, identity: Identity | None, subject: str | None, *, own: bool = False) -> None:
+        """Let pass who may touch what belongs to `subject`; None means what belongs to everybody.
+
+        Administrators may. With `own` (the user routes of a dialect) all others reach only what is theirs;
+        without, only identities that are `is_own_only` are kept to that.
+
+        Raises UnauthenticatedError without an identity, ForbiddenError.
+        """
+        if identity is None:
+            raise UnauthenticatedError("a token is needed")
+        if identity.role is Role.ADMIN or not (own or identity.is_own_only):
+            return
+        if subject != identity.subject:
+            raise ForbiddenError("you can only reach what is your own")
 
     def require(self, identity: Identity | None, permission: Permission, flag_set: str | None = None) -> None:
         """Let pass only who may. `flag_set` None means that the act is not confined to one flag set.
@@ -161,7 +192,7 @@ class Access:
     def create_sign_in_code(self, ttl: float = 600) -> str:
         """A code that signs one browser in, once, within `ttl` seconds. Only its hash is kept."""
         code = secrets.token_urlsafe(32)
-        self._codes.put(_hash(code), expires_at=self._clock() + ttl)
+        self._codes.put(hash_of(code), expires_at=self._clock() + ttl)
         return code
 
     def redeem_sign_in_code(self, code: str) -> str:
@@ -170,7 +201,7 @@ class Access:
         Raises UnauthenticatedError.
         """
         now = self._clock()
-        if not self._codes.take(_hash(code), now=now):
+        if not self._codes.take(hash_of(code), now=now):
             raise UnauthenticatedError("this sign-in link is used up, expired or unknown")
         token = self._sign(_claims("local", Role.ADMIN, now, SESSION_SECONDS, ()))
         draft = AuditDraft(at=now, actor="local", action="session.started", entity="sessions/local")
@@ -187,40 +218,18 @@ class Access:
         return self._signer.sign(claims)
 
 
-class _VerifiedTokens:
-    """A bounded memory of verified tokens by their hash; the least recently used goes first."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._lock = threading.Lock()
-        self._identities: OrderedDict[str, Identity] = OrderedDict()
-
-    def get(self, token: str) -> Identity | None:
-        key = _hash(token)
-        with self._lock:
-            identity = self._identities.get(key)
-            if identity is not None:
-                self._identities.move_to_end(key)
-            return identity
-
-    def put(self, token: str, identity: Identity) -> None:
-        with self._lock:
-            self._identities[_hash(token)] = identity
-            while len(self._identities) > self._size:
-                self._identities.popitem(last=False)
-
-    def drop(self, token: str) -> None:
-        with self._lock:
-            self._identities.pop(_hash(token), None)
-
-
 def _identity(claims: TokenClaims) -> Identity:
     try:
         role = Role(claims.role)
     except ValueError:
         raise UnauthenticatedError("the token names a role that does not exist") from None
     return Identity(
-        subject=claims.subject, role=role, expires_at=claims.expires_at, flag_sets=claims.flag_sets
+        subject=claims.subject,
+        role=role,
+        expires_at=claims.expires_at,
+        flag_sets=claims.flag_sets,
+        is_own_only=claims.is_own_only,
+        key_id=claims.key_id,
     )
 
 
@@ -246,7 +255,3 @@ def _check_grant(subject: str, ttl_seconds: float, flag_sets: tuple[str, ...]) -
             faults.append(Fault(f"/flagSets/{index}", "invalid-key", "this is not the key of a flag set"))
     if faults:
         raise InvalidInputError(faults)
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

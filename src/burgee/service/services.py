@@ -16,6 +16,7 @@ from burgee.service.overrides import Overrides
 from burgee.service.parameters import Parameters
 from burgee.service.publish import Publisher
 from burgee.service.refresh import Refresher
+from burgee.service.sdk_keys import SdkKeys
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -29,12 +30,15 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     audit_log: AuditLog
     inspector: Inspector
     budget: Budget
+    sdk_keys: SdkKeys
     limits: Limits
     clock: Clock
     flag_names: FlagNames
     parameters: Parameters
     last_access: LastAccess
-    hatton_strict_compat: bool = False
     overrides: Overrides
+    session_cookie: str = ""
+    """The cookie in which another issuer keeps its sessions, "" where there is none."""
+    hatton_strict_compat: bool = False
     rds_strict_compat: bool = False
     """Whether the RDS dialect gives the source's old answers (BURGEE_RDS_STRICT_COMPAT)."""

@@ -27,7 +27,7 @@ class PlainTokens:
     """Tokens that are only the claims, so that the tests see what was asked for; it counts its work."""
 
     def __init__(self) -> None:
-        self.verified = 0
+        self.verified = self.turns = 0
         self._claims: dict[str, TokenClaims] = {}
 
     def sign(self, claims: TokenClaims) -> str:
@@ -40,6 +40,12 @@ class PlainTokens:
         if token not in self._claims:
             raise UnauthenticatedError("unknown")
         return self._claims[token]
+
+    def generation(self) -> int:
+        return self.turns
+
+    def await_keys(self) -> None:
+        return
 
 
 class Gate:
@@ -213,3 +219,77 @@ def test_a_read_only_store_lets_the_operator_in_but_issues_no_token(
     assert gate.access.redeem_sign_in_code(gate.access.create_sign_in_code())
     with pytest.raises(ReadOnlyError):
         gate.access.issue_token("ada", Role.READER, 60)
+
+
+def own_only(role: Role = Role.READER) -> Identity:
+    return Identity(subject="ada", role=role, expires_at=2000, is_own_only=True)
+
+
+@pytest.mark.parametrize(
+    ("identity", "subject", "own", "allowed"),
+    [
+        (someone(Role.ADMIN), "bob", True, True),
+        (someone(Role.ADMIN), None, True, True),
+        (someone(Role.EDITOR), "ada", True, True),
+        (someone(Role.EDITOR), "bob", True, False),
+        (someone(Role.EDITOR), "ADA", True, False),
+        (someone(Role.EDITOR), None, True, False),
+        (someone(Role.READER), "bob", True, False),
+        (someone(Role.SDK_SERVER), "bob", True, False),
+        (someone(Role.EDITOR), "bob", False, True),
+        (someone(Role.READER), None, False, True),
+        (own_only(), "ada", False, True),
+        (own_only(), "ada", True, True),
+        (own_only(), "bob", False, False),
+        (own_only(), "", False, False),
+        (own_only(), None, False, False),
+        (own_only(Role.ADMIN), "bob", False, True),
+    ],
+)
+def test_what_belongs_to_a_subject_is_for_that_subject_and_administrators(
+    gate: Gate, identity: Identity, subject: str | None, own: bool, allowed: bool
+) -> None:
+    if allowed:
+        gate.access.require_subject(identity, subject, own=own)
+    else:
+        with pytest.raises(ForbiddenError):
+            gate.access.require_subject(identity, subject, own=own)
+
+
+def test_nobody_owns_nothing(gate: Gate) -> None:
+    with pytest.raises(UnauthenticatedError):
+        gate.access.require_subject(None, "ada")
+
+
+def test_what_was_verified_is_verified_again_once_the_keys_turn(gate: Gate) -> None:
+    token = gate.access.issue_token("ada", Role.READER, 60)
+    for _ in range(3):
+        gate.access.authenticate(token)
+    assert gate.tokens.verified == 1
+    gate.tokens.turns += 1
+    for _ in range(3):
+        gate.access.authenticate(token)
+    assert gate.tokens.verified == 2
+
+
+def test_the_use_of_an_sdk_key_is_noted_each_time_and_that_of_a_token_never() -> None:
+    gate = Gate()
+    noted = list[tuple[str, float]]()
+    access = Access(
+        verifier=gate.tokens,
+        signer=gate.tokens,
+        codes=MemorySignInCodes(),
+        store=gate.store,
+        clock=gate.clock,
+        note_key_use=lambda key_id, now: noted.append((key_id, now)),
+    )
+    claims = TokenClaims(subject="k", role="sdk-server", issued_at=0, expires_at=2000, key_id="a1")
+    for token in (gate.tokens.sign(claims), access.issue_token("ada", Role.READER, 60)):
+        access.authenticate(token)
+        access.authenticate(token)
+    assert noted == [("a1", 1000.0)] * 2
+
+
+def test_what_another_issuer_says_of_a_caller_is_in_the_identity(gate: Gate) -> None:
+    claims = TokenClaims(subject="u", role="reader", issued_at=0, expires_at=2000, is_own_only=True)
+    assert gate.access.authenticate(gate.tokens.sign(claims)).is_own_only

@@ -52,6 +52,21 @@ CREATE INDEX idempotency_by_expiry ON idempotency (expires_at);
 CREATE TABLE sign_in_codes (code_hash TEXT PRIMARY KEY NOT NULL, expires_at REAL NOT NULL) STRICT;
 """
 
+_ADDITIONS: dict[str, str] = {
+    "sdk_keys": """
+CREATE TABLE IF NOT EXISTS sdk_keys (
+    id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, change INTEGER NOT NULL, content BLOB NOT NULL,
+    seal BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sdk_keys_by_name ON sdk_keys (name);
+CREATE INDEX IF NOT EXISTS sdk_keys_by_change ON sdk_keys (change);
+CREATE TABLE IF NOT EXISTS sdk_key_uses (
+    id TEXT PRIMARY KEY NOT NULL, used_at REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+""",
+}
+"""Tables that came later, by the name of the first of each; a file that has none of them gets them."""
+
 
 def prepare(connection: apsw.Connection) -> None:
     """Make the tables in an empty file, or check that those in it are ours and not newer.
@@ -61,8 +76,12 @@ def prepare(connection: apsw.Connection) -> None:
     if not is_empty(connection):
         check_version(connection)  # before anything is written, the log included
     connection.execute("PRAGMA journal_mode = WAL")
-    if not is_empty(connection):
-        return
+    if is_empty(connection):
+        _make(connection)
+    _add_tables(connection)
+
+
+def _make(connection: apsw.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     with connection:  # a savepoint inside the transaction: undone as a whole if anything fails
         if is_empty(connection):
@@ -73,6 +92,16 @@ def prepare(connection: apsw.Connection) -> None:
             )
             head.create(connection)
     connection.execute("COMMIT")
+
+
+def _add_tables(connection: apsw.Connection) -> None:
+    names = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
+    missing = [statements for name, statements in _ADDITIONS.items() if name not in names]
+    if missing:
+        connection.execute("BEGIN IMMEDIATE")
+        with connection:
+            connection.execute("".join(missing))
+        connection.execute("COMMIT")
 
 
 def is_empty(connection: apsw.Connection) -> bool:

@@ -1,7 +1,10 @@
 """SqliteFlagStore: the FlagStore of one machine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+import apsw
 
 from burgee.adapters.high_water import HighWaterFile, Mark
 from burgee.adapters.sqlite.commits import Commit
@@ -127,6 +130,15 @@ class SqliteFlagStore:
             commit = Commit(connection, now=self._clock(), verified=self._verified)
             write(commit)
         return self._acknowledged(commit)
+
+    @contextmanager
+    def recording(self, draft: AuditDraft) -> Iterator[apsw.Connection]:
+        """A transaction for what `draft` records: both are written when the block ends well, or neither."""
+        with self.connections.writing() as connection:
+            yield connection
+            commit = Commit(connection, now=self._clock(), verified=self._verified)
+            commit.record([draft])
+        self._acknowledged(commit)
 
     def audit_events(self, query: AuditQuery) -> tuple[AuditEvent, ...]:
         with self.connections.reading() as connection:

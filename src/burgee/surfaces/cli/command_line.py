@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lint": ("lint", "Check definition files and list what looks like a mistake."),
     "rebucket": ("rebucket", "Count the subjects that another fractional generation would move."),
     "token": ("tokens", "Make tokens."),
+    "keys": ("keys", "Make, list and revoke SDK keys."),
     "audit": ("audit", "Read and verify the audit log."),
     "budget": ("budget", "Show, reset and stop the request budget."),
     "bench": ("bench", "Measure evaluation of the stored flags in this process."),

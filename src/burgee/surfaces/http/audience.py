@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from burgee.errors import Fault, InvalidInputError, UnauthenticatedError
+from burgee.errors import Fault, InvalidInputError, UnauthenticatedError, UnavailableError
 from burgee.model.flag import DEFAULT_FLAG_SET
 from burgee.service.access import Access, Permission
 from burgee.service.catalogue import Catalogue, Selection, Selector, parse_selector
@@ -30,7 +30,8 @@ class Audience:
         """The scope of a request; `selector` stands in for the header, as in a stream's path.
 
         Raises InvalidInputError for a selector that cannot be read, UnauthenticatedError without a good
-        token where one is needed, ForbiddenError where the token is for other flag sets.
+        token where one is needed, ForbiddenError where the token is for other flag sets, UnavailableError
+        where a token cannot be judged now.
         """
         text = headers.get(b"flagd-selector", b"") if selector is None else selector
         parsed = self._parsed(text)
@@ -44,6 +45,19 @@ class Audience:
             self._access.require(identity, Permission.EVALUATE, named)
         # By what it means, not how it is spelt: a scope is a key of what is kept for it.
         return Scope(f"{parsed.kind}={parsed.value}" if parsed is not None else "", allowed)
+
+    def credential(self, headers: Mapping[bytes, bytes]) -> str:
+        """The token on which a stream rests, "" where none is asked for."""
+        return "" if self.open_to_all else _token(headers)
+
+    def is_good(self, credential: str) -> bool:
+        """Whether a token that opened a stream would still open one; in doubt it would."""
+        try:
+            return not credential or bool(self._access.authenticate(credential))
+        except UnauthenticatedError:
+            return False
+        except UnavailableError:
+            return True
 
     def selection(self, catalogue: Catalogue, scope: Scope) -> Selection:
         """The flags of `scope` in `catalogue`."""

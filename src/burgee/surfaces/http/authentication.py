@@ -10,6 +10,8 @@ from burgee.service.access import Access, Identity
 from burgee.surfaces.http.problems import UnsupportedMediaTypeError
 
 SESSION_COOKIE = "burgee-session"
+SECURE_SESSION_COOKIE = f"__Host-{SESSION_COOKIE}"
+"""Its name over https: a browser then lets no other host and no plain connection set it."""
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,14 +21,23 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     is_ambient: bool
 
 
-def read_credentials(headers: Headers) -> Credentials | None:
+def read_credentials(
+    headers: Headers, *, shared_cookie: str = "", is_https: bool = False
+) -> Credentials | None:
     """The one token of a request, None where it brings none.
+
+    `shared_cookie` names the cookie in which another issuer keeps its sessions, "" for none; a session of
+    our own, which was begun here on purpose, goes before it.
 
     Raises UnauthenticatedError where there is more than one answer to who is calling: two Authorization
     headers, two session cookies, a cookie and a Bearer token that differ, or another scheme.
     """
     bearer = _bearer(headers.getlist("authorization"))
-    cookie = _session_cookie(headers.getlist("cookie"))
+    own = SECURE_SESSION_COOKIE if is_https else SESSION_COOKIE
+    sent = headers.getlist("cookie")
+    cookie = _cookie(sent, own)
+    if cookie is None and shared_cookie:
+        cookie = _cookie(sent, shared_cookie)
     if bearer is not None and cookie is not None and bearer != cookie:
         raise UnauthenticatedError("the cookie and the Authorization header differ")
     if bearer is not None:
@@ -34,12 +45,15 @@ def read_credentials(headers: Headers) -> Credentials | None:
     return Credentials(token=cookie, is_ambient=True) if cookie is not None else None
 
 
-def identify(access: Access, headers: Headers) -> tuple[Identity | None, bool]:
-    """The identity behind a request, and whether it rests on a cookie.
+def identify(
+    access: Access, headers: Headers, *, shared_cookie: str = "", is_https: bool = False
+) -> tuple[Identity | None, bool]:
+    """The identity behind a request, and whether it rests on a cookie; arguments as `read_credentials`.
 
-    Raises UnauthenticatedError for credentials that cannot be verified.
+    Raises UnauthenticatedError for credentials that cannot be verified, KeysUnavailableError where that
+    cannot be said now.
     """
-    credentials = read_credentials(headers)
+    credentials = read_credentials(headers, shared_cookie=shared_cookie, is_https=is_https)
     if credentials is None:
         return None, False
     return access.authenticate(credentials.token), credentials.is_ambient
@@ -85,8 +99,8 @@ def require_json(headers: Headers, media_types: tuple[str, ...]) -> None:
 
 def session_cookie(token: str, *, max_age: int, is_https: bool) -> str:
     """The Set-Cookie value that signs a browser in, or out where `token` is empty."""
-    secure = "; Secure" if is_https else ""
-    return f"{SESSION_COOKIE}={token}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Strict{secure}"
+    name, secure = (SECURE_SESSION_COOKIE, "; Secure") if is_https else (SESSION_COOKIE, "")
+    return f"{name}={token}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Strict{secure}"
 
 
 def _bearer(lines: list[str]) -> str | None:
@@ -98,9 +112,10 @@ def _bearer(lines: list[str]) -> str | None:
     return token.strip()
 
 
-def _session_cookie(lines: list[str]) -> str | None:
+def _cookie(lines: list[str], wanted: str) -> str | None:
+    """The value of the one cookie of that name; one without a value is none."""
     pairs = [pair.strip().partition("=") for line in lines for pair in line.split(";")]
-    found = [value for name, _, value in pairs if name.strip() == SESSION_COOKIE]
+    found = [value.strip() for name, _, value in pairs if name.strip() == wanted]
     if len(found) > 1:
         raise UnauthenticatedError("two session cookies")
-    return found[0] if found else None
+    return found[0] or None if found else None

@@ -5,6 +5,7 @@ The inline protocol and the ASGI routes both call this, so that they cannot diff
 
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
+from math import ceil
 from typing import NamedTuple
 from urllib.parse import parse_qs, quote
 
@@ -12,7 +13,13 @@ import msgspec
 
 from burgee import __version__
 from burgee.engine.program import CompiledFlag
-from burgee.errors import ForbiddenError, InvalidInputError, MalformedError, UnauthenticatedError
+from burgee.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    MalformedError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from burgee.formats.strict_json import decode, encode
 from burgee.model.flag import MetadataValue
 from burgee.model.json import JsonObject
@@ -39,6 +46,9 @@ REMEMBERED_BYTES = 1024
 
 KNOWN_SELECTIONS = 256
 """How many selections keep their prebuilt bytes at a time."""
+
+REFUSALS = (InvalidInputError, UnauthenticatedError, ForbiddenError, UnavailableError)
+"""What a request for evaluation may be refused with."""
 
 Headers = Mapping[bytes, bytes]
 
@@ -107,7 +117,7 @@ class Ofrep:
         if b"flagd-selector" in headers or not self._open:
             try:
                 selected = self._select(self.audience.scope(headers))
-            except (InvalidInputError, UnauthenticatedError, ForbiddenError):
+            except REFUSALS:
                 return None
         flag = selected.answers.flags.get(key)
         if flag is None or len(body) > self._limits.context_bytes:
@@ -132,7 +142,7 @@ class Ofrep:
         try:
             answers = self._select(self.audience.scope(headers)).answers
             context = self._context(body)
-        except (InvalidInputError, UnauthenticatedError, ForbiddenError) as error:
+        except REFUSALS as error:
             return self._refusal(error, key)
         flag = answers.flags.get(key)
         resolution = self._evaluate(flag, context) if flag else _not_found(key)
@@ -176,7 +186,7 @@ class Ofrep:
                 self._turn()
                 selected = self._select(scope)
             context = self._context(body)
-        except (InvalidInputError, UnauthenticatedError, ForbiddenError) as error:
+        except REFUSALS as error:
             return self._refusal(error, None)
         known = headers.get(b"if-none-match", b"")
         if wanted and self._is_behind(wanted, selected):
@@ -289,6 +299,10 @@ class Ofrep:
             return json_answer(401, body, (b"www-authenticate", b'Bearer realm="burgee"'))
         if isinstance(error, ForbiddenError):
             return json_answer(403, encode({"errorDetails": "the token is not for these flags"}))
+        if isinstance(error, UnavailableError):
+            retry = str(max(1, ceil(error.retry_after))).encode()
+            body = encode({"errorDetails": "the token cannot be judged now; try again"})
+            return json_answer(503, body, (b"retry-after", retry))
         fault = error.faults[0] if isinstance(error, InvalidInputError) and error.faults else None
         selector = fault is not None and fault.code == "invalid-selector"
         code = ErrorCode.GENERAL if selector else ErrorCode.INVALID_CONTEXT

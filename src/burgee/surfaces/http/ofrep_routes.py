@@ -53,7 +53,8 @@ def stream_routes(ofrep: Ofrep, hub: StreamHub) -> list[Route]:
             ofrep.counters.answered(STREAM, scope.status, 0)
             return _response(scope)
         sink = AsgiSink()
-        first = hub.join(sink, scope, headers.get(b"last-event-id", b"").decode("latin-1"))
+        last = headers.get(b"last-event-id", b"").decode("latin-1")
+        first = hub.join(sink, scope, last, credential=ofrep.audience.credential(headers))
         ofrep.counters.answered(STREAM, 200, 0)
         return _Stream(sink, hub, first)
 

@@ -13,6 +13,7 @@ from burgee.errors import (
     IdempotencyReuseError,
     InvalidInputError,
     KeyReservedError,
+    KeysUnavailableError,
     NotFoundError,
     ReadOnlyError,
     StoreFullError,
@@ -100,6 +101,9 @@ KINDS: dict[type[BurgeeError], Kind] = {
         503, "read-only", "Writes are refused until an operator acts", "The store is read-only."
     ),
     StoreFullError: Kind(507, "store-full", "No room is left for a write", "The store is full."),
+    KeysUnavailableError: Kind(
+        503, "keys-unavailable", "The token cannot be judged now", "The keys of its issuer are being fetched."
+    ),
     UnavailableError: Kind(503, "unavailable", "Try again later", "The store cannot answer now."),
 }
 """The most specific class of an error decides. Anything else is 500."""

@@ -377,7 +377,9 @@ class BurgeeProtocol(HttpToolsProtocol):
         self.phase, self.fed = STREAM, 0
         self.sink = TransportSink(self.transport)
         last = known.get(b"last-event-id", b"").decode("latin-1")
-        first = self.edge.hub.join(self.sink, scope, last)
+        first = self.edge.hub.join(
+            self.sink, scope, last, credential=self.edge.ofrep.audience.credential(known)
+        )
         self.transport.write(self.edge.ok + fields + STREAM_HEAD + first)
         self.edge.counters.answered(STREAM_ROUTE, 200, 0)
         self.headers, self.url, self.scope = [], b"", {}  # type: ignore[typeddict-item]

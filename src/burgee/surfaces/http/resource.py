@@ -8,7 +8,7 @@ import msgspec
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from burgee.errors import Fault, NotFoundError, UnauthenticatedError
+from burgee.errors import Fault, KeysUnavailableError, NotFoundError, UnauthenticatedError
 from burgee.model.flag import DEFAULT_FLAG_SET
 from burgee.service.access import Identity
 from burgee.service.services import Services
@@ -82,7 +82,12 @@ class Resource:
 
     async def _admit(self, operation: Operation, scope: Scope, receive: Receive) -> Call:
         headers = Headers(scope=scope)
-        identity = self._require_known_or_rare(operation, scope, headers)
+        try:
+            identity = self._require_known_or_rare(operation, scope, headers)
+        except KeysUnavailableError:
+            # The keys may be on their way: only who shows a token that we cannot judge yet waits for them.
+            await anyio.to_thread.run_sync(self._services.access.await_keys)
+            identity = self._require_known_or_rare(operation, scope, headers)
         parameters = _parameters(operation, scope, headers)
         if identity is not None and operation.permission is not None:
             fallback = DEFAULT_FLAG_SET if operation.reach is Reach.DEFAULT else None
@@ -128,7 +133,12 @@ class Resource:
             if operation.is_unsafe:
                 require_same_origin(headers, origin=self._origin(scope, headers), allow_absent=True)
             return None
-        identity, is_ambient = identify(self._services.access, headers)
+        identity, is_ambient = identify(
+            self._services.access,
+            headers,
+            shared_cookie=self._services.session_cookie,
+            is_https=self._origin(scope, headers).startswith("https:"),
+        )
         within = identity.flag_sets[0] if identity is not None and identity.flag_sets else None
         self._services.access.require(identity, operation.permission, within)
         if is_ambient and operation.is_unsafe:

@@ -36,6 +36,14 @@ KEY_PATH = Parameter(
     max_length=128,
     example="banner",
 )
+KEY_ID_PATH = Parameter(
+    name="keyId",
+    place=Place.PATH,
+    description="The id of the SDK key: what stands between its underscores.",
+    pattern="[0-9a-f]{16}",
+    max_length=16,
+    example="0123456789abcdef",
+)
 FLAG_SET = query("flagSet", "The key of a flag set.", pattern=KEY, max_length=128)
 LIMIT = query("limit", "Items a page, 100 by default.", kind="integer", minimum=1, maximum=1000)
 FORCE = switch("force", "Reuse a key that is still reserved after a deletion.")

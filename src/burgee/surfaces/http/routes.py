@@ -10,7 +10,17 @@ from burgee.service.drafts import FlagDraft, FlagSetDraft
 from burgee.surfaces.http.budget_routes import BUDGET_OPERATIONS
 from burgee.surfaces.http.hatton import HATTON_OPERATIONS
 from burgee.surfaces.http.idempotency import IDEMPOTENCY_KEY
-from burgee.surfaces.http.management import audit, flag_sets, flags, history, imports, status, tokens, views
+from burgee.surfaces.http.key_routes import KEY_OPERATIONS
+from burgee.surfaces.http.management import (
+    audit,
+    flag_sets,
+    flags,
+    history,
+    imports,
+    status,
+    tokens,
+    views,
+)
 from burgee.surfaces.http.management.cursors import CURSOR
 from burgee.surfaces.http.operation import (
     JSON,
@@ -338,6 +348,7 @@ MANAGEMENT_OPERATIONS: tuple[Operation, ...] = (
         replies=(Reply(status=201, description="The token, shown this once.", schema=views.TokenView),),
         problems=(409, 507),
     ),
+    *KEY_OPERATIONS,
     _read(
         "whoAmI",
         "/api/v1/whoami",

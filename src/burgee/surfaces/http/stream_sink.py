@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import Receive, Send
 
-from burgee.errors import ForbiddenError, InvalidInputError, UnauthenticatedError
+from burgee.errors import ForbiddenError, InvalidInputError, UnauthenticatedError, UnavailableError
 from burgee.formats.strict_json import encode
 from burgee.surfaces.http.answer import Answer, json_answer
 from burgee.surfaces.http.audience import Scope
@@ -111,6 +111,9 @@ def stream_request(
         return json_answer(404, encode({"errorDetails": "there is nothing at this address"}))
     try:
         scope = ofrep.audience.scope(headers, selector or headers.get(b"flagd-selector", b""))
+    except UnavailableError:
+        words = encode({"errorDetails": "the token cannot be judged now; try again"})
+        return json_answer(503, words, (b"retry-after", str(hub.retry_after()).encode()))
     except InvalidInputError as error:
         return json_answer(400, encode({"errorDetails": f"invalid selector: {error}"}))
     except UnauthenticatedError:

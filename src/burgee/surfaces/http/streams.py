@@ -18,6 +18,9 @@ from burgee.surfaces.http.ofrep import Ofrep
 BEATS = 30
 """Seconds between two heartbeats of one stream; a share of the streams beats every second."""
 
+LOOKS = 3
+"""Seconds between two looks at the token of a stream: a third of the tokens is looked at every second."""
+
 FRESH_SECONDS = 60.0
 """A stream opened within this time after a change is told of it: its client may have fetched before."""
 
@@ -73,6 +76,8 @@ class StreamHub:
         self._beat = 0
         self._joined = 0
         self._connects = 0
+        self._credentials: dict[Sink, str] = {}
+        self._rested: dict[str, set[Sink]] = {}
         self._changed_at = -FRESH_SECONDS
         self.draining = False
 
@@ -88,8 +93,11 @@ class StreamHub:
         """Seconds that a client turned away shall wait, spread so that they do not come back together."""
         return 1 + int(self._dice() * 10)
 
-    def join(self, sink: Sink, scope: Scope, last_event_id: str = "") -> bytes:
-        """Add a stream; its first bytes: how to retry, where it is and, if it is behind, the event."""
+    def join(self, sink: Sink, scope: Scope, last_event_id: str = "", *, credential: str = "") -> bytes:
+        """Add a stream; its first bytes: how to retry, where it is and, if it is behind, the event.
+
+        The stream ends soon after the token `credential` is no longer good.
+        """
         group = self._groups.get(scope)
         if group is None:
             group = self._groups[scope] = _Group()
@@ -99,6 +107,9 @@ class StreamHub:
         place = self._joined % BEATS
         self._beats[place].add(sink)
         self._places[sink] = (scope, place)
+        if credential:
+            self._rested.setdefault(credential, set()).add(sink)
+            self._credentials[sink] = credential
         self._counters.cells[STREAMS] = len(self._places)
         known = last_event_id.rpartition("-")[2]
         fresh = self._clock() - self._changed_at < FRESH_SECONDS
@@ -113,6 +124,11 @@ class StreamHub:
         if scope is None:
             return
         self._beats[place].discard(sink)
+        credential = self._credentials.pop(sink, "")
+        if credential:
+            self._rested[credential].discard(sink)
+            if not self._rested[credential]:
+                del self._rested[credential]
         group = self._groups[scope]
         group.sinks.discard(sink)
         group.behind.discard(sink)
@@ -143,11 +159,18 @@ class StreamHub:
             self._counters.cells[EVENTS] += 1
 
     def tick(self) -> None:
-        """Once a second: the heartbeats that are due."""
+        """Once a second: the heartbeats that are due, and the end of streams whose token is good no more."""
         self._connects = 0
         self._beat = (self._beat + 1) % BEATS
         for sink in list(self._beats[self._beat]):
             sink.offer(HEARTBEAT)
+        for credential, sinks in list(self._rested.items()):
+            if hash(credential) % LOOKS == self._beat % LOOKS and not self._ofrep.audience.is_good(
+                credential
+            ):
+                for sink in list(sinks):
+                    sink.end(b"")
+                    self.leave(sink)
 
     def drain(self) -> None:
         """Close every stream, telling each client when to come back."""

@@ -98,11 +98,74 @@ def test_a_browser_may_also_come_from_an_allowed_origin(pairs: list[tuple[str, s
             require_same_origin(headers(*pairs), origin=OURS, is_allowed=may)
 
 
+SHARED = "rds-session"
+
+
+@pytest.mark.parametrize(
+    ("cookies", "token"),
+    [
+        (["rds-session=abc"], "abc"),
+        (["a=1;  rds-session=abc; b=2"], "abc"),
+        (["a=1;rds-session=abc;b=2"], "abc"),
+        (["a=1; rds-session = abc ; b=2"], "abc"),
+        (["a=1", "rds-session=abc"], "abc"),
+        (["rds-session=a.b=c"], "a.b=c"),
+        (["x-rds-session=abc; rds-session-staging=abc; RDS-SESSION=abc"], None),
+        (["rds-session"], None),
+        (["rds-session="], None),
+        (["rds-session=  "], None),
+        (["a=rds-session=abc"], None),
+        (["burgee-session=own; rds-session=abc"], "own"),
+        (["rds-session=abc; burgee-session="], "abc"),
+        ([], None),
+    ],
+)
+def test_the_cookie_of_another_issuer_is_found_among_many(cookies: list[str], token: str | None) -> None:
+    found = read_credentials(headers(*[("cookie", each) for each in cookies]), shared_cookie=SHARED)
+    assert (None if found is None else found.token) == token
+    assert found is None or found.is_ambient
+
+
+def test_the_cookie_of_another_issuer_is_nothing_where_none_is_set_up() -> None:
+    assert read_credentials(headers(("cookie", "rds-session=abc; =abc"))) is None
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [("cookie", "rds-session=a; rds-session=a")],
+        [("cookie", "rds-session=a"), ("cookie", "rds-session=b")],
+        [("authorization", "Bearer a"), ("cookie", "rds-session=b")],
+    ],
+)
+def test_two_answers_are_none_with_another_issuer_too(pairs: list[tuple[str, str]]) -> None:
+    with pytest.raises(UnauthenticatedError):
+        read_credentials(headers(*pairs), shared_cookie=SHARED)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_https", "token"),
+    [
+        ("burgee-session", False, "abc"),
+        ("__Host-burgee-session", True, "abc"),
+        ("burgee-session", True, None),
+        ("__Host-burgee-session", False, None),
+    ],
+)
+def test_over_https_only_the_cookie_that_no_other_host_can_set_counts(
+    name: str, is_https: bool, token: str | None
+) -> None:
+    found = read_credentials(headers(("cookie", f"{name}=abc")), is_https=is_https)
+    assert (None if found is None else found.token) == token
+
+
 def test_the_cookie_is_secure_only_over_https() -> None:
     assert session_cookie("t", max_age=5, is_https=False) == (
         "burgee-session=t; Path=/; Max-Age=5; HttpOnly; SameSite=Strict"
     )
-    assert session_cookie("t", max_age=5, is_https=True).endswith("; Secure")
+    assert session_cookie("t", max_age=5, is_https=True) == (
+        "__Host-burgee-session=t; Path=/; Max-Age=5; HttpOnly; SameSite=Strict; Secure"
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from burgee.surfaces.http.management.views import AuditPage, VerificationView
 
 
 def list_audit(call: Call) -> Answer:
-    """A page of audit events, newest first."""
+    """A page of audit events, newest first; they tell of every subject."""
+    call.services.access.require_subject(call.identity, None)
     limit = call.integer("limit", DEFAULT_PAGE)
     query = AuditQuery(
         actor=call.maybe_text("actor"),

@@ -8,6 +8,7 @@ from burgee.engine.lint import LintWarning
 from burgee.model.audit import AuditEvent
 from burgee.model.flag import Flag, FlagVersion
 from burgee.model.flag_set import FlagSet
+from burgee.model.sdk_key import SdkKind
 from burgee.service.access import Role
 from burgee.surfaces.http.problems import FaultView
 
@@ -117,6 +118,44 @@ class TokenView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     token: str
     expires_at: float
+
+
+class SdkKeyRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a key is for, where it is used, what it opens (no set: all of them), how long (null: for good)."""
+
+    name: str
+    kind: SdkKind
+    flag_sets: tuple[str, ...] = ()
+    ttl_seconds: int | None = None
+
+
+class SdkKeyView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A key without its secret; `prefix` is how it begins. Times in Unix seconds."""
+
+    id: str
+    prefix: str
+    name: str
+    kind: SdkKind
+    flag_sets: tuple[str, ...]
+    active: bool
+    created_at: float
+    created_by: str
+    expires_at: float | None
+    revoked_at: float | None
+    last_used_at: float | None
+
+
+class NewSdkKeyView(SdkKeyView, frozen=True, kw_only=True, rename="camel"):
+    """A new key with the `key` itself, shown this once."""
+
+    key: str
+
+
+class SdkKeyPage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Keys, and the cursor of the next page; null on the last one."""
+
+    items: tuple[SdkKeyView, ...]
+    next_cursor: str | None
 
 
 class IdentityView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
