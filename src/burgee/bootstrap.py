@@ -8,14 +8,17 @@ from pathlib import Path
 from burgee.adapters.data_folder import DataFolder, open_data_folder
 from burgee.adapters.local_key import load_or_make_signing_key, load_signing_key, new_signing_key
 from burgee.adapters.memory import MemoryFlagStore, MemorySignInCodes
+from burgee.adapters.memory_usage import MemoryUsageStore
 from burgee.adapters.snapshot_file import JsonSnapshotFile
 from burgee.adapters.sqlite.open import open_sqlite_store
 from burgee.adapters.sqlite.sign_in_codes import sign_in_codes_beside
+from burgee.adapters.sqlite.usage import SqliteUsageStore
 from burgee.adapters.tokens import RsaTokenSigner, RsaTokenVerifier
 from burgee.errors import ConfigurationError
-from burgee.ports import Clock, FlagStore, SignInCodes, SnapshotFile
+from burgee.ports import Clock, FlagStore, SignInCodes, SnapshotFile, UsageStore
 from burgee.service.access import Access
 from burgee.service.audit_log import AuditLog
+from burgee.service.beat import Beat
 from burgee.service.browse import Browser
 from burgee.service.catalogue import Catalogue, LiveCatalogue
 from burgee.service.commit import Committer
@@ -25,6 +28,7 @@ from burgee.service.publish import Publisher
 from burgee.service.refresh import Refresher
 from burgee.service.services import Services
 from burgee.service.snapshot_keeper import SnapshotKeeper
+from burgee.service.usage import FLUSH_SECONDS, Usage
 from burgee.settings import Settings
 
 _LARGEST_KEY_BYTES = 64 * 1024
@@ -56,6 +60,7 @@ def open_application(
             keeper = SnapshotKeeper(store, live, snapshot_file, clock=clock)
             stack.callback(keeper.close)
             keeper.start()
+        usage = _usage(stack, folder, clock, writer=writer)
         inspector = Inspector(compiler)
         committer = Committer(store, live, compiler, catch_up=refresher.catch_up)
         yield Services(
@@ -68,7 +73,21 @@ def open_application(
             inspector=inspector,
             limits=settings.limits,
             clock=clock,
+            usage=usage,
         )
+
+
+def _usage(stack: ExitStack, folder: DataFolder | None, clock: Clock, *, writer: bool) -> Usage:
+    """Counts that every worker writes by itself: their file is none of the flags'."""
+    store: UsageStore = MemoryUsageStore()
+    if folder is not None:
+        store = SqliteUsageStore(folder.path / "usage.db", repair=writer)
+    stack.callback(store.close)
+    usage = Usage(store, clock=clock)
+    beat = Beat("usage", usage.flush, seconds=FLUSH_SECONDS)
+    stack.callback(beat.close)
+    beat.start()
+    return usage
 
 
 def _open_store(

@@ -1,6 +1,6 @@
 """What the use cases need from the world, as small Protocols; adapters implement them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -10,6 +10,7 @@ from burgee.model.change import ChangeSet, IdempotencyRecord
 from burgee.model.flag import Flag, FlagStatus, FlagVersion, Tombstone
 from burgee.model.flag_set import FlagSet
 from burgee.model.snapshot import Snapshot, StoreSnapshot
+from burgee.model.usage import UsageCount
 
 Clock: TypeAlias = Callable[[], float]
 """Unix seconds now."""
@@ -171,3 +172,25 @@ class TokenVerifier(Protocol):
         Raises UnauthenticatedError for every other string.
         """
         ...
+
+
+class UsageStore(Protocol):
+    """Counts of evaluations, of all workers. Thread-safe; every method may raise UnavailableError."""
+
+    def add(self, counts: Sequence[UsageCount]) -> None:
+        """Add to what is counted already; the later `last_at` of a flag stays. All of it or nothing."""
+        ...
+
+    def counts(self, flag_set: str, flag_key: str, *, since: int) -> tuple[UsageCount, ...]:
+        """The counts of a flag in the hours from `since` on, ordered by (hour, variant, reason)."""
+        ...
+
+    def last_evaluated(self, flags: Collection[tuple[str, str]]) -> dict[tuple[str, str], float]:
+        """Unix seconds by (flag set, key); flags that were never evaluated are missing."""
+        ...
+
+    def purge(self, *, before: int) -> None:
+        """Forget the counts of the hours before `before`; when a flag was last evaluated stays known."""
+        ...
+
+    def close(self) -> None: ...

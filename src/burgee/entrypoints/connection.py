@@ -55,7 +55,14 @@ def connect(target: Target) -> Iterator[httpx.Client]:
 def in_process(services: Services, headers: dict[str, str]) -> Iterator[httpx.Client]:
     """A client of the whole HTTP application, without a socket."""
     counters = Counters(SharedCounters.create(1), 0)
-    ofrep = Ofrep(services.live, services.access, counters, open_to_all=True, limits=services.limits)
+    ofrep = Ofrep(
+        services.live,
+        services.access,
+        counters,
+        open_to_all=True,
+        tally=services.usage.tally,
+        limits=services.limits,
+    )
     app = build_app(services, evaluation_routes=ofrep_routes(ofrep))
     transport = AsgiTransport(app)
     with httpx.Client(transport=transport, base_url="http://in-process", headers=headers) as client:

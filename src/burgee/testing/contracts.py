@@ -8,5 +8,6 @@ class TestMyFlagStore(FlagStoreContract):
 from burgee.testing.flag_store_contract import FlagStoreContract
 from burgee.testing.sign_in_codes_contract import SignInCodesContract
 from burgee.testing.snapshot_file_contract import SnapshotFileContract
+from burgee.testing.usage_store_contract import UsageStoreContract
 
-__all__ = ["FlagStoreContract", "SignInCodesContract", "SnapshotFileContract"]
+__all__ = ["FlagStoreContract", "SignInCodesContract", "SnapshotFileContract", "UsageStoreContract"]

@@ -107,6 +107,7 @@ def listening(
         services.access,
         counters,
         open_to_all=open_to_all,
+        tally=services.usage.tally,
         refresh=services.refresher.poll,
         limits=limits,
     )

@@ -69,6 +69,7 @@ class Node:
             services.access,
             counters,
             open_to_all=options.open_to_all,
+            tally=services.usage.tally,
             refresh=services.refresher.poll,
             limits=limits,
             public_url=options.public_url,

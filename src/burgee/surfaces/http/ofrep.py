@@ -19,6 +19,7 @@ from burgee.model.limits import DEFAULT_LIMITS, Limits
 from burgee.model.resolution import ErrorCode, Reason, Resolution
 from burgee.service.access import Access
 from burgee.service.catalogue import Catalogue, LiveCatalogue
+from burgee.service.tally import Tally
 from burgee.surfaces.http.answer import JSON_TYPE, NOSNIFF, Answer, compressed, json_answer, matches_etag
 from burgee.surfaces.http.audience import Audience, Scope
 from burgee.surfaces.http.metrics import Counters
@@ -54,7 +55,7 @@ class Ofrep:
 
     `open_to_all` lets anonymous callers in (loopback only). `refresh` is asked to look for a newer
     catalogue when a client says that it knows of one. `public_url` is the origin that event streams are
-    announced with; without it clients use the one that they called.
+    announced with; without it clients use the one that they called. `tally` counts by flag.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Ofrep:
         counters: Counters,
         *,
         open_to_all: bool,
+        tally: Tally | None = None,
         refresh: Callable[[], bool] = lambda: False,
         limits: Limits = DEFAULT_LIMITS,
         public_url: str = "",
@@ -72,6 +74,7 @@ class Ofrep:
         self.audience = Audience(access, open_to_all=open_to_all)
         self.counters = counters
         self._open = open_to_all
+        self._tally = tally if tally is not None else Tally()
         self._live, self._limits, self._refresh = live, limits, refresh
         self._public_url = public_url.rstrip("/")
         self._salt = f"{__version__} {salt} {public_url}"
@@ -112,6 +115,7 @@ class Ofrep:
             return self._refusal(error, key)
         flag = answers.flags.get(key)
         resolution = flag.evaluate(context) if flag else _not_found(key)
+        self._tally.count((resolution,))
         self.counters.evaluated(OUTCOME[resolution.reason])
         return compressed(answers.single(resolution), headers.get(b"accept-encoding", b""))
 
@@ -199,6 +203,7 @@ class Ofrep:
                     selection.flags,
                     selection.ordered,
                     selection.reflection,
+                    tally=self._tally,
                     previous=former.answers if former else None,
                 ),
                 selection.fingerprint,

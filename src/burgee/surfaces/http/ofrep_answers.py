@@ -8,6 +8,7 @@ from burgee.formats.strict_json import encode
 from burgee.model.flag import MetadataValue
 from burgee.model.json import JsonObject, JsonValue
 from burgee.model.resolution import ErrorCode, Reason, Resolution
+from burgee.service.tally import Cell, Tally
 from burgee.surfaces.http.answer import GZIP_FROM_BYTES, Answer, json_answer
 from burgee.surfaces.http.metrics import EVALUATIONS
 
@@ -34,10 +35,11 @@ OUTCOME = {reason: EVALUATIONS.index(reason.value) for reason in Reason}
 
 
 class Ready(NamedTuple):
-    """A finished 200 answer: its bytes after the date header, and which outcome to count."""
+    """A finished 200 answer: its bytes after the date header, which outcome to count, and where."""
 
     tail: bytes
     outcome: int
+    cell: Cell
 
 
 class SelectionAnswers:
@@ -47,7 +49,7 @@ class SelectionAnswers:
     change: the next revision of a selection takes over what is still true (`following`).
     """
 
-    __slots__ = ("_bound", "evaluators", "flags", "fragments", "outcomes", "ready", "reflection")
+    __slots__ = ("_bound", "evaluators", "flags", "fragments", "outcomes", "ready", "reflection", "tally")
 
     def __init__(
         self,
@@ -55,9 +57,11 @@ class SelectionAnswers:
         ordered: tuple[CompiledFlag, ...],
         reflection: dict[str, MetadataValue],
         *,
+        tally: Tally,
         previous: "SelectionAnswers | None" = None,
     ) -> None:
         self.flags = flags
+        self.tally = tally
         self.reflection = reflection
         self.evaluators: list[Callable[[JsonObject], Resolution]] = [flag.evaluate for flag in ordered]
         self._bound = 1000 + 2 * sum([len(flag.variants) + 3 for flag in ordered])
@@ -73,12 +77,15 @@ class SelectionAnswers:
         if status == 200 and len(answer.body) < GZIP_FROM_BYTES:
             if len(self.ready) > self._bound:
                 self.ready.clear()
-            self.ready[resolution] = Ready(answer.tail(), OUTCOME[resolution.reason])
+            self.ready[resolution] = Ready(
+                answer.tail(), OUTCOME[resolution.reason], self.tally.cell(resolution)
+            )
         return answer
 
     def bulk(self, context: JsonObject) -> list[bytes]:
         """One JSON fragment a flag, in order; failures stand inline."""
         resolutions = [evaluate(context) for evaluate in self.evaluators]
+        self.tally.count(resolutions)
         fragments = self.fragments
         try:
             return [fragments[resolution] for resolution in resolutions]

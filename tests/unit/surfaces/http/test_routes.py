@@ -39,6 +39,8 @@ EXPECTED = {
     "createToken": "-nnynn",
     "whoAmI": "-yyyyy",
     "getStatus": "-yyynn",
+    "getFlagUsage": "-yyynn",
+    "getDefaultFlagUsage": "-yyynn",
     "getOpenApi": "yyyyyy",
     "getDocs": "yyyyyy",
     "getDocsStyle": "yyyyyy",
