@@ -26,6 +26,8 @@ from burgee.service.compiler import SetCompiler
 from burgee.service.inspection import Inspector
 from burgee.service.publish import Publisher
 from burgee.service.refresh import Refresher
+from burgee.service.refusals import FLUSH_SECONDS as REFUSALS_SECONDS
+from burgee.service.refusals import Refusals
 from burgee.service.services import Services
 from burgee.service.snapshot_keeper import SnapshotKeeper
 from burgee.service.usage import FLUSH_SECONDS, Usage
@@ -74,7 +76,18 @@ def open_application(
             limits=settings.limits,
             clock=clock,
             usage=usage,
+            refusals=_refusals(stack, store, clock),
         )
+
+
+def _refusals(stack: ExitStack, store: FlagStore, clock: Clock) -> Refusals:
+    """Refusals of every worker; they are few enough for each to write its own."""
+    refusals = Refusals(store, clock=clock)
+    stack.callback(refusals.close)
+    beat = Beat("refusals", refusals.flush, seconds=REFUSALS_SECONDS)
+    stack.callback(beat.close)
+    beat.start()
+    return refusals
 
 
 def _usage(stack: ExitStack, folder: DataFolder | None, clock: Clock, *, writer: bool) -> Usage:

@@ -11,6 +11,7 @@ from burgee.service.catalogue import LiveCatalogue
 from burgee.service.inspection import Inspector
 from burgee.service.publish import Publisher
 from burgee.service.refresh import Refresher
+from burgee.service.refusals import Refusals
 from burgee.service.usage import Usage
 
 
@@ -27,3 +28,4 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     limits: Limits
     clock: Clock
     usage: Usage
+    refusals: Refusals

@@ -108,6 +108,7 @@ def listening(
         counters,
         open_to_all=open_to_all,
         tally=services.usage.tally,
+        refusals=services.refusals,
         refresh=services.refresher.poll,
         limits=limits,
     )

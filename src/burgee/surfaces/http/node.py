@@ -70,6 +70,7 @@ class Node:
             counters,
             open_to_all=options.open_to_all,
             tally=services.usage.tally,
+            refusals=services.refusals,
             refresh=services.refresher.poll,
             limits=limits,
             public_url=options.public_url,

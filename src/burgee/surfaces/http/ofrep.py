@@ -19,11 +19,13 @@ from burgee.model.limits import DEFAULT_LIMITS, Limits
 from burgee.model.resolution import ErrorCode, Reason, Resolution
 from burgee.service.access import Access
 from burgee.service.catalogue import Catalogue, LiveCatalogue
+from burgee.service.refusals import Refusals
 from burgee.service.tally import Tally
 from burgee.surfaces.http.answer import JSON_TYPE, NOSNIFF, Answer, compressed, json_answer, matches_etag
 from burgee.surfaces.http.audience import Audience, Scope
 from burgee.surfaces.http.metrics import Counters
 from burgee.surfaces.http.ofrep_answers import OUTCOME, Ready, SelectionAnswers, failure
+from burgee.surfaces.http.refusal_notes import note_evaluation_refusal
 
 SINGLE_PATH = "/ofrep/v1/evaluate/flags/"
 BULK_PATH = "/ofrep/v1/evaluate/flags"
@@ -66,6 +68,7 @@ class Ofrep:
         *,
         open_to_all: bool,
         tally: Tally | None = None,
+        refusals: Refusals | None = None,
         refresh: Callable[[], bool] = lambda: False,
         limits: Limits = DEFAULT_LIMITS,
         public_url: str = "",
@@ -74,6 +77,7 @@ class Ofrep:
         self.audience = Audience(access, open_to_all=open_to_all)
         self.counters = counters
         self._open = open_to_all
+        self._refusals = refusals
         self._tally = tally if tally is not None else Tally()
         self._live, self._limits, self._refresh = live, limits, refresh
         self._public_url = public_url.rstrip("/")
@@ -112,7 +116,7 @@ class Ofrep:
             answers = self._select(self.audience.scope(headers)).answers
             context = self._context(body)
         except (InvalidInputError, UnauthenticatedError, ForbiddenError) as error:
-            return self._refusal(error, key)
+            return self._refusal(error, key, headers)
         flag = answers.flags.get(key)
         resolution = flag.evaluate(context) if flag else _not_found(key)
         self._tally.count((resolution,))
@@ -134,7 +138,7 @@ class Ofrep:
                 selected = self._select(scope)
             context = self._context(body)
         except (InvalidInputError, UnauthenticatedError, ForbiddenError) as error:
-            return self._refusal(error, None)
+            return self._refusal(error, None, headers)
         known = headers.get(b"if-none-match", b"")
         if wanted and wanted != selected.fingerprint:
             known = b""  # the client has heard of definitions that are not these: no 304 for it
@@ -156,6 +160,11 @@ class Ofrep:
         catalogue = self._live.current
         total = sum([program.snapshot.flag_set.revision for program in catalogue.programs.values()])
         return total, self.audience.selection(catalogue, scope).fingerprint
+
+    def note_refusal(self, error: Exception, headers: Headers) -> None:
+        """For the audit log, where it is a token that was refused."""
+        if self._refusals is not None:
+            note_evaluation_refusal(self._refusals, headers, error)
 
     def _ending(self, scope: Scope, reflection: dict[str, MetadataValue]) -> bytes:
         tail: JsonObject = {"metadata": {**reflection}, "eventStreams": [self._event_stream(scope)]}
@@ -223,7 +232,8 @@ class Ofrep:
         self._former, self._selected = self._selected, {}
         self._everything = self._select(Scope())
 
-    def _refusal(self, error: Exception, key: str | None) -> Answer:
+    def _refusal(self, error: Exception, key: str | None, headers: Headers) -> Answer:
+        self.note_refusal(error, headers)
         if isinstance(error, UnauthenticatedError):
             body = encode({"errorDetails": "a valid token is needed: Authorization: Bearer, or X-API-Key"})
             return json_answer(401, body, (b"www-authenticate", b'Bearer realm="burgee"'))
