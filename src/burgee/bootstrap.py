@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from burgee.adapters.data_folder import DataFolder, open_data_folder
+from burgee.adapters.high_water import HighWaterFile
 from burgee.adapters.local_key import load_or_make_signing_key, load_signing_key, new_signing_key
 from burgee.adapters.memory import MemoryFlagStore, MemorySignInCodes
 from burgee.adapters.memory_usage import MemoryUsageStore
@@ -71,13 +72,26 @@ def open_application(
             live=live,
             refresher=refresher,
             access=Access(verifier=verifier, signer=signer, codes=codes, store=store, clock=clock),
-            audit_log=AuditLog(store),
+            audit_log=_audit_log(folder, store),
             inspector=inspector,
             limits=settings.limits,
             clock=clock,
             usage=usage,
             refusals=_refusals(stack, store, clock),
         )
+
+
+def _audit_log(folder: DataFolder | None, store: FlagStore) -> AuditLog:
+    """The log, and the head that is exported beside the database: a cut tail shows by it."""
+    if folder is None:
+        return AuditLog(store)
+    mark = HighWaterFile(folder.high_water)
+
+    def exported_head() -> tuple[int, str]:
+        highest = mark.read()
+        return highest.sequence, highest.hash
+
+    return AuditLog(store, exported_head=exported_head)
 
 
 def _refusals(stack: ExitStack, store: FlagStore, clock: Clock) -> Refusals:

@@ -15,6 +15,9 @@ from burgee.model.usage import UsageCount
 Clock: TypeAlias = Callable[[], float]
 """Unix seconds now."""
 
+ExportedHead: TypeAlias = Callable[[], tuple[int, str]]
+"""Sequence and hash of the last audit event known outside the store; (0, GENESIS_HASH) where none is."""
+
 
 class FlagQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which flags to list. Results are ordered by (flag_set, key), starting after `after` (keyset paging)."""

@@ -70,7 +70,7 @@ def test_a_refusal_is_written_with_all_that_is_known_once_it_is_flushed(bench: B
         detail={"client": "192.0.2.7"},
     )
     bench.now += 5
-    assert bench.events == ()
+    assert bench.store.audit_head()[0] == 0
     bench.refusals.flush()
     (event,) = bench.events
     assert (event.at, event.actor, event.action) == (START, "ada", "deletion.refused")
