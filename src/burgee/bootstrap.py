@@ -1,22 +1,27 @@
 """Wiring: the only file that names adapters, and it closes what it opens."""
 
+import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from burgee.adapters.audit_files import NdjsonFiles
 from burgee.adapters.data_folder import DataFolder, open_data_folder
+from burgee.adapters.delivery_lock import DeliveryLock
 from burgee.adapters.high_water import HighWaterFile
 from burgee.adapters.local_key import load_or_make_signing_key, load_signing_key, new_signing_key
 from burgee.adapters.memory import MemoryFlagStore, MemorySignInCodes
 from burgee.adapters.memory_usage import MemoryUsageStore
 from burgee.adapters.snapshot_file import JsonSnapshotFile
+from burgee.adapters.sqlite.deliveries import deliveries_beside
 from burgee.adapters.sqlite.open import open_sqlite_store
 from burgee.adapters.sqlite.sign_in_codes import sign_in_codes_beside
 from burgee.adapters.sqlite.usage import SqliteUsageStore
 from burgee.adapters.tokens import RsaTokenSigner, RsaTokenVerifier
+from burgee.adapters.webhook import Webhook
 from burgee.errors import ConfigurationError
-from burgee.ports import Clock, FlagStore, SignInCodes, SnapshotFile, UsageStore
+from burgee.ports import AuditSink, Clock, Deliveries, FlagStore, SignInCodes, SnapshotFile, UsageStore
 from burgee.service.access import Access
 from burgee.service.audit_log import AuditLog
 from burgee.service.beat import Beat
@@ -24,6 +29,7 @@ from burgee.service.browse import Browser
 from burgee.service.catalogue import Catalogue, LiveCatalogue
 from burgee.service.commit import Committer
 from burgee.service.compiler import SetCompiler
+from burgee.service.delivery import PAUSE_SECONDS, Delivery
 from burgee.service.inspection import Inspector
 from burgee.service.publish import Publisher
 from burgee.service.refresh import Refresher
@@ -64,6 +70,10 @@ def open_application(
             stack.callback(keeper.close)
             keeper.start()
         usage = _usage(stack, folder, clock, writer=writer)
+        sinks = _sinks(settings, folder, clock) if writer else []
+        deliveries = deliveries_beside(store, sinks=[sink.name for sink in sinks])
+        if deliveries is not None:
+            _deliver(stack, folder, store, deliveries, sinks, clock)
         inspector = Inspector(compiler)
         committer = Committer(store, live, compiler, catch_up=refresher.catch_up)
         yield Services(
@@ -72,7 +82,7 @@ def open_application(
             live=live,
             refresher=refresher,
             access=Access(verifier=verifier, signer=signer, codes=codes, store=store, clock=clock),
-            audit_log=_audit_log(folder, store),
+            audit_log=_audit_log(folder, store, deliveries),
             inspector=inspector,
             limits=settings.limits,
             clock=clock,
@@ -81,17 +91,63 @@ def open_application(
         )
 
 
-def _audit_log(folder: DataFolder | None, store: FlagStore) -> AuditLog:
+def _sinks(settings: Settings, folder: DataFolder | None, clock: Clock) -> list[AuditSink]:
+    """Where audit events go; there may be nobody."""
+    sinks: list[AuditSink] = []
+    if settings.audit_files and folder is not None:
+        sinks.append(NdjsonFiles(folder.path / "audit", max_bytes=settings.audit_file_bytes))
+    if settings.webhook_url:
+        sinks.append(
+            Webhook(
+                settings.webhook_url,
+                settings.webhook_secrets,
+                clock=clock,
+                allow_private=settings.webhook_allow_private,
+            )
+        )
+    return sinks
+
+
+def _deliver(
+    stack: ExitStack,
+    folder: DataFolder | None,
+    store: FlagStore,
+    deliveries: Deliveries,
+    sinks: Sequence[AuditSink],
+    clock: Clock,
+) -> None:
+    """A thread for each sink, so that a slow one holds up none of the others."""
+    if not sinks:
+        return
+    lock = DeliveryLock(folder.path / "delivery.lock") if folder is not None else None
+    if lock is not None:
+        stack.callback(lock.close)
+    for sink in sinks:
+        delivery = Delivery(
+            store,
+            deliveries,
+            sink,
+            clock=clock,
+            dice=random.random,
+            may_deliver=lock.is_ours if lock is not None else lambda: True,
+        )
+        beat = Beat(f"delivery-{sink.name}", delivery.drain, seconds=PAUSE_SECONDS)
+        stack.callback(beat.close)
+        stack.callback(delivery.close)
+        beat.start()
+
+
+def _audit_log(folder: DataFolder | None, store: FlagStore, deliveries: Deliveries | None) -> AuditLog:
     """The log, and the head that is exported beside the database: a cut tail shows by it."""
     if folder is None:
-        return AuditLog(store)
+        return AuditLog(store, deliveries=deliveries)
     mark = HighWaterFile(folder.high_water)
 
     def exported_head() -> tuple[int, str]:
         highest = mark.read()
         return highest.sequence, highest.hash
 
-    return AuditLog(store, exported_head=exported_head)
+    return AuditLog(store, exported_head=exported_head, deliveries=deliveries)
 
 
 def _refusals(stack: ExitStack, store: FlagStore, clock: Clock) -> Refusals:

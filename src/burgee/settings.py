@@ -39,6 +39,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     token: str = ""
     streams: int = DEFAULT_LIMITS.streams
     connections: int = DEFAULT_LIMITS.connections
+    audit_files: bool = False
+    audit_file_bytes: int = 16 * 1024 * 1024
+    webhook_url: str = ""
+    webhook_secrets: str = ""
+    webhook_allow_private: bool = False
 
     @classmethod
     def from_mapping(cls, env: Mapping[str, str]) -> "Settings":
@@ -63,6 +68,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 f"BURGEE_HOST: {settings.host} can be reached by others, which needs BURGEE_PUBLIC_KEY "
                 "(or BURGEE_SIGNING_KEY, a key file that exists)"
             )
+        if settings.webhook_url and not settings.webhook_secrets:
+            problems.append("BURGEE_WEBHOOK_URL: it needs BURGEE_WEBHOOK_SECRETS to sign with")
+        if settings.audit_files and settings.is_memory:
+            problems.append("BURGEE_AUDIT_FILES: files need a data folder")
         if problems:
             raise ConfigurationError("\n".join(problems))
         return settings
@@ -122,6 +131,13 @@ def _host(text: str) -> str:
     return host
 
 
+def _switch(text: str) -> bool:
+    switches = {"true": True, "false": False}
+    if text.strip().lower() not in switches:
+        raise ValueError(f"{text!r} is not true or false")
+    return switches[text.strip().lower()]
+
+
 _PORT = _number(0, 65_535)
 
 _READERS: dict[str, Callable[[str], Any]] = {
@@ -140,4 +156,9 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "token": str.strip,
     "streams": _number(1, 1_000_000),
     "connections": _number(1, 1_000_000),
+    "audit_files": _switch,
+    "audit_file_bytes": _number(65_536, 1_073_741_824),
+    "webhook_url": str.strip,
+    "webhook_secrets": str.strip,
+    "webhook_allow_private": _switch,
 }

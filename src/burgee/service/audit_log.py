@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import msgspec
 
 from burgee.model.audit import GENESIS_HASH, AuditEvent, first_broken
-from burgee.ports import AuditQuery, ExportedHead, FlagStore
+from burgee.model.delivery import DeadLetter
+from burgee.ports import AuditQuery, Deliveries, ExportedHead, FlagStore
 
 _PAGE = 1_000
 _LOWEST = -(2**63)
@@ -22,13 +23,24 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class AuditLog:
     """Who changed what, when, from which version. `exported_head` is what is known of the log beside it."""
 
-    def __init__(self, store: FlagStore, *, exported_head: ExportedHead = lambda: (0, GENESIS_HASH)) -> None:
+    def __init__(
+        self,
+        store: FlagStore,
+        *,
+        exported_head: ExportedHead = lambda: (0, GENESIS_HASH),
+        deliveries: Deliveries | None = None,
+    ) -> None:
         self._store = store
         self._exported_head = exported_head
+        self._deliveries = deliveries
 
     def list(self, query: AuditQuery) -> tuple[AuditEvent, ...]:
         """Events newest first; the next page starts `before` the sequence of the last one."""
         return self._store.audit_events(query)
+
+    def dead_letters(self, *, before: int | None = None, limit: int = 100) -> tuple[DeadLetter, ...]:
+        """Events that a sink never got, newest first; the next page starts `before` the last number."""
+        return () if self._deliveries is None else self._deliveries.dead_letters(before=before, limit=limit)
 
     def verify(self) -> Verification:
         """Follow the chain from its first event to its last.

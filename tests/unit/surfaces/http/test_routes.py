@@ -41,6 +41,7 @@ EXPECTED = {
     "getStatus": "-yyynn",
     "getFlagUsage": "-yyynn",
     "getDefaultFlagUsage": "-yyynn",
+    "listDeadLetters": "-yyynn",
     "getOpenApi": "yyyyyy",
     "getDocs": "yyyyyy",
     "getDocsStyle": "yyyyyy",
