@@ -14,6 +14,7 @@ class MemoryDeliveries:
         self._lock = threading.Lock()
         self._states: dict[str, DeliveryState] = {}
         self._dead: list[DeadLetter] = []
+        self._buried: set[tuple[str, int]] = set()
 
     def state(self, sink: str) -> DeliveryState | None:
         return self._states.get(sink)
@@ -23,7 +24,8 @@ class MemoryDeliveries:
             known = self._states.get(sink)
             if known is None or known.sequence <= state.sequence:
                 self._states[sink] = state
-            if dead is not None:
+            if dead is not None and (dead.sink, dead.sequence) not in self._buried:
+                self._buried.add((dead.sink, dead.sequence))
                 self._dead.append(msgspec.structs.replace(dead, number=len(self._dead) + 1))
 
     def dead_letters(self, *, before: int | None = None, limit: int = 100) -> tuple[DeadLetter, ...]:

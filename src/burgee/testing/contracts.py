@@ -5,9 +5,16 @@ class TestMyFlagStore(FlagStoreContract):
         return MyFlagStore(clock)
 """
 
+from burgee.testing.deliveries_contract import DeliveriesContract
 from burgee.testing.flag_store_contract import FlagStoreContract
 from burgee.testing.sign_in_codes_contract import SignInCodesContract
 from burgee.testing.snapshot_file_contract import SnapshotFileContract
 from burgee.testing.usage_store_contract import UsageStoreContract
 
-__all__ = ["FlagStoreContract", "SignInCodesContract", "SnapshotFileContract", "UsageStoreContract"]
+__all__ = [
+    "DeliveriesContract",
+    "FlagStoreContract",
+    "SignInCodesContract",
+    "SnapshotFileContract",
+    "UsageStoreContract",
+]
