@@ -131,6 +131,7 @@ def _deliver(
             dice=random.random,
             may_deliver=lock.is_ours if lock is not None else lambda: True,
         )
+        delivery.begin()
         beat = Beat(f"delivery-{sink.name}", delivery.drain, seconds=PAUSE_SECONDS)
         stack.callback(beat.close)
         stack.callback(delivery.close)

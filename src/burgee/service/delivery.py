@@ -51,6 +51,13 @@ class Delivery:
         self._unsaved = 0
         self._next_at = 0.0
 
+    def begin(self) -> None:
+        """Settle which event a new sink begins with, before there are more. Never raises an error of ours."""
+        try:
+            self._stored()
+        except BurgeeError as error:
+            _log.warning("delivery.interrupted", extra={"sink": self._sink.name, "problem": str(error)})
+
     def close(self) -> None:
         """Begin no more deliveries; the next `drain` only saves how far this one has come."""
         self._closing.set()
@@ -93,12 +100,15 @@ class Delivery:
 
     def _loaded(self) -> DeliveryState:
         if self._state is None:
-            self._state = self._deliveries.state(self._sink.name)
-        if self._state is None:
-            first = 0 if self._sink.from_start else self._store.audit_head()[0]
-            self._state = DeliveryState(sequence=first)
-            self._deliveries.keep(self._sink.name, self._state)
+            self._state = self._stored()
         return self._state
+
+    def _stored(self) -> DeliveryState:
+        stored = self._deliveries.state(self._sink.name)
+        if stored is None:
+            stored = DeliveryState(sequence=0 if self._sink.from_start else self._store.audit_head()[0])
+            self._deliveries.keep(self._sink.name, stored)
+        return stored
 
     def _failed(self, state: DeliveryState, event: AuditEvent, problem: str) -> bool:
         now = self._clock()

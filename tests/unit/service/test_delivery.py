@@ -105,6 +105,16 @@ def test_where_a_new_sink_begins_is_remembered_before_anything_is_delivered() ->
     assert bench.sink.taken == [4, 5]
 
 
+def test_a_new_sink_misses_nothing_between_its_beginning_and_its_first_delivery() -> None:
+    bench = Bench(Sink(from_start=False))
+    bench.events(3)
+    bench.delivery.begin()
+    bench.events(2)
+    bench.delivery.begin()
+    bench.delivery.drain()
+    assert bench.sink.taken == [4, 5]
+
+
 def test_a_failure_stops_the_queue_and_nothing_overtakes() -> None:
     bench = Bench()
     bench.events(3)
