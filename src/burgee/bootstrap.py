@@ -1,34 +1,53 @@
 """Wiring: the only file that names adapters, and it closes what it opens."""
 
 import os
+import random
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from burgee.adapters.audit_files import NdjsonFiles
 from burgee.adapters.data_folder import DataFolder, open_data_folder
+from burgee.adapters.delivery_lock import DeliveryLock
+from burgee.adapters.high_water import HighWaterFile
 from burgee.adapters.local_key import load_or_make_signing_key, load_signing_key, new_signing_key
 from burgee.adapters.memory import MemoryFlagStore, MemorySignInCodes
+from burgee.adapters.memory_usage import MemoryUsageStore
 from burgee.adapters.parameters import EnvironmentParameters, FileParameters
 from burgee.adapters.snapshot_file import JsonSnapshotFile
 from burgee.adapters.sqlite.access_times import access_times_beside
 from burgee.adapters.sqlite.budgets import budget_store_beside
+from burgee.adapters.sqlite.deliveries import deliveries_beside
 from burgee.adapters.sqlite.open import open_sqlite_store
 from burgee.adapters.sqlite.overrides import overrides_beside
 from burgee.adapters.sqlite.sdk_keys import sdk_keys_beside
 from burgee.adapters.sqlite.sign_in_codes import sign_in_codes_beside
+from burgee.adapters.sqlite.usage import SqliteUsageStore
 from burgee.adapters.token_claims import ClaimRules
 from burgee.adapters.tokens import Issuer, KeySource, PemKeys, RsaTokenSigner, RsaTokenVerifier
+from burgee.adapters.webhook import Webhook
 from burgee.errors import ConfigurationError
-from burgee.ports import Clock, FlagStore, ParameterSource, SignInCodes, SnapshotFile
+from burgee.ports import (
+    AuditSink,
+    Clock,
+    Deliveries,
+    FlagStore,
+    ParameterSource,
+    SignInCodes,
+    SnapshotFile,
+    UsageStore,
+)
 from burgee.service.access import Access
 from burgee.service.audit_log import AuditLog
+from burgee.service.beat import Beat
 from burgee.service.browse import Browser
 from burgee.service.budget import Budget
 from burgee.service.catalogue import Catalogue, LiveCatalogue
 from burgee.service.commit import Committer
 from burgee.service.compiler import SetCompiler
+from burgee.service.delivery import PAUSE_SECONDS, Delivery
 from burgee.service.flag_names import FlagNames
 from burgee.service.inspection import Inspector
 from burgee.service.last_access import LastAccess
@@ -36,11 +55,14 @@ from burgee.service.overrides import Overrides
 from burgee.service.parameters import Parameters
 from burgee.service.publish import Publisher
 from burgee.service.refresh import Refresher
+from burgee.service.refusals import FLUSH_SECONDS as REFUSALS_SECONDS
+from burgee.service.refusals import Refusals
 from burgee.service.sdk_key_uses import SdkKeyUses
 from burgee.service.sdk_key_verifier import SdkKeyVerifier
 from burgee.service.sdk_keys import SdkKeys
 from burgee.service.services import Services
 from burgee.service.snapshot_keeper import SnapshotKeeper
+from burgee.service.usage import FLUSH_SECONDS, Usage
 from burgee.settings import Settings
 
 _LARGEST_KEY_BYTES = 64 * 1024
@@ -87,6 +109,11 @@ def open_application(
         budget.follow()
         overrides = Overrides(overrides_beside(store), store, live, clock=clock, seed=secrets.randbits(32))
         overrides.subjects.load()
+        usage = _usage(stack, folder, clock, writer=writer)
+        sinks = _sinks(settings, folder, clock) if writer else []
+        deliveries = deliveries_beside(store, sinks=[sink.name for sink in sinks])
+        if deliveries is not None:
+            _deliver(stack, folder, store, deliveries, sinks, clock)
         inspector = Inspector(compiler)
         committer = Committer(store, live, compiler, catch_up=refresher.catch_up)
         last_access = LastAccess(access_times_beside(store), clock=clock)
@@ -106,7 +133,7 @@ def open_application(
                 note_key_use=uses.note,
             ),
             sdk_keys=SdkKeys(keys, clock),
-            audit_log=AuditLog(store),
+            audit_log=_audit_log(folder, store, deliveries),
             inspector=inspector,
             budget=budget,
             overrides=overrides,
@@ -118,7 +145,92 @@ def open_application(
             hatton_strict_compat=settings.hatton_strict_compat,
             rds_strict_compat=settings.rds_strict_compat,
             session_cookie=settings.session_cookie,
+            usage=usage,
+            refusals=_refusals(stack, store, clock),
         )
+
+
+def _sinks(settings: Settings, folder: DataFolder | None, clock: Clock) -> list[AuditSink]:
+    """Where audit events go; there may be nobody."""
+    sinks: list[AuditSink] = []
+    if settings.audit_files and folder is not None:
+        sinks.append(NdjsonFiles(folder.path / "audit", max_bytes=settings.audit_file_bytes))
+    if settings.webhook_url:
+        sinks.append(
+            Webhook(
+                settings.webhook_url,
+                settings.webhook_secrets,
+                clock=clock,
+                allow_private=settings.webhook_allow_private,
+            )
+        )
+    return sinks
+
+
+def _deliver(
+    stack: ExitStack,
+    folder: DataFolder | None,
+    store: FlagStore,
+    deliveries: Deliveries,
+    sinks: Sequence[AuditSink],
+    clock: Clock,
+) -> None:
+    """A thread for each sink, so that a slow one holds up none of the others."""
+    if not sinks:
+        return
+    lock = DeliveryLock(folder.path / "delivery.lock") if folder is not None else None
+    if lock is not None:
+        stack.callback(lock.close)
+    for sink in sinks:
+        delivery = Delivery(
+            store,
+            deliveries,
+            sink,
+            clock=clock,
+            dice=random.random,
+            may_deliver=lock.is_ours if lock is not None else lambda: True,
+        )
+        delivery.begin()
+        beat = Beat(f"delivery-{sink.name}", delivery.drain, seconds=PAUSE_SECONDS)
+        stack.callback(beat.close)
+        stack.callback(delivery.close)
+        beat.start()
+
+
+def _audit_log(folder: DataFolder | None, store: FlagStore, deliveries: Deliveries | None) -> AuditLog:
+    """The log, and the head that is exported beside the database: a cut tail shows by it."""
+    if folder is None:
+        return AuditLog(store, deliveries=deliveries)
+    mark = HighWaterFile(folder.high_water)
+
+    def exported_head() -> tuple[int, str]:
+        highest = mark.read()
+        return highest.sequence, highest.hash
+
+    return AuditLog(store, exported_head=exported_head, deliveries=deliveries)
+
+
+def _refusals(stack: ExitStack, store: FlagStore, clock: Clock) -> Refusals:
+    """Refusals of every worker; they are few enough for each to write its own."""
+    refusals = Refusals(store, clock=clock)
+    stack.callback(refusals.close)
+    beat = Beat("refusals", refusals.flush, seconds=REFUSALS_SECONDS)
+    stack.callback(beat.close)
+    beat.start()
+    return refusals
+
+
+def _usage(stack: ExitStack, folder: DataFolder | None, clock: Clock, *, writer: bool) -> Usage:
+    """Counts that every worker writes by itself: their file is none of the flags'."""
+    store: UsageStore = MemoryUsageStore()
+    if folder is not None:
+        store = SqliteUsageStore(folder.path / "usage.db", repair=writer)
+    stack.callback(store.close)
+    usage = Usage(store, clock=clock)
+    beat = Beat("usage", usage.flush, seconds=FLUSH_SECONDS)
+    stack.callback(beat.close)
+    beat.start()
+    return usage
 
 
 def _open_store(

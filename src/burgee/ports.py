@@ -1,6 +1,6 @@
 """What the use cases need from the world, as small Protocols; adapters implement them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -8,14 +8,19 @@ import msgspec
 from burgee.model.audit import AuditDraft, AuditEvent
 from burgee.model.budget import Renewal, RequestBudget, Taken
 from burgee.model.change import ChangeSet, IdempotencyRecord
+from burgee.model.delivery import DeadLetter, DeliveryState
 from burgee.model.flag import Flag, FlagStatus, FlagVersion, Tombstone
 from burgee.model.flag_set import FlagSet
 from burgee.model.override import Override, OverrideChange
 from burgee.model.sdk_key import SdkKey
 from burgee.model.snapshot import Snapshot, StoreSnapshot
+from burgee.model.usage import UsageCount
 
 Clock: TypeAlias = Callable[[], float]
 """Unix seconds now."""
+
+ExportedHead: TypeAlias = Callable[[], tuple[int, str]]
+"""Sequence and hash of the last audit event known outside the store; (0, GENESIS_HASH) where none is."""
 
 
 class FlagQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -342,4 +347,66 @@ class SdkKeyStore(Protocol):
 
     def sdk_key_changes(self) -> int:
         """How many keys were made or revoked so far, by any process."""
+
+
+class UsageStore(Protocol):
+    """Counts of evaluations, of all workers. Thread-safe; every method may raise UnavailableError."""
+
+    def add(self, counts: Sequence[UsageCount]) -> None:
+        """Add to what is counted already; the later `last_at` of a flag stays. All of it or nothing."""
+        ...
+
+    def counts(self, flag_set: str, flag_key: str, *, since: int) -> tuple[UsageCount, ...]:
+        """The counts of a flag in the hours from `since` on, ordered by (hour, variant, reason)."""
+        ...
+
+    def last_evaluated(self, flags: Collection[tuple[str, str]]) -> dict[tuple[str, str], float]:
+        """Unix seconds by (flag set, key); flags that were never evaluated are missing."""
+        ...
+
+    def purge(self, *, before: int) -> None:
+        """Forget the counts of the hours before `before`; when a flag was last evaluated stays known."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class AuditSink(Protocol):
+    """Where audit events go, in order and at least once.
+
+    `batch` is how many it takes at a time. Where it has never had any, it begins with the first event of
+    all (`from_start`) or with the next one. An event is given up once the sink has failed, and the event
+    has waited, for `patience_seconds`.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def batch(self) -> int: ...
+
+    @property
+    def from_start(self) -> bool: ...
+
+    @property
+    def patience_seconds(self) -> float: ...
+
+    def deliver(self, events: Sequence[AuditEvent]) -> None:
+        """Take all of `events`. Raises UnavailableError: then all of them come again."""
+        ...
+
+
+class Deliveries(Protocol):
+    """What is remembered of deliveries, beside the events. Every method may raise UnavailableError."""
+
+    def state(self, sink: str) -> DeliveryState | None:
+        """How far `sink` has come, None where it never had any."""
+        ...
+
+    def keep(self, sink: str, state: DeliveryState, *, dead: DeadLetter | None = None) -> None:
+        """Remember both at once; what every sink has got leaves the outbox."""
+        ...
+
+    def dead_letters(self, *, before: int | None = None, limit: int = 100) -> tuple[DeadLetter, ...]:
+        """Newest first, only numbers below `before`."""
         ...

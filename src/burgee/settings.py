@@ -62,6 +62,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     evaluation_limit: int = 0
     token_rate: int = 0
     address_rate: int = 100
+    audit_files: bool = False
+    audit_file_bytes: int = 16 * 1024 * 1024
+    webhook_url: str = ""
+    webhook_secrets: str = ""
+    webhook_allow_private: bool = False
 
     @classmethod
     def from_mapping(cls, env: Mapping[str, str]) -> "Settings":
@@ -86,6 +91,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 f"BURGEE_HOST: {settings.host} can be reached by others, which needs BURGEE_PUBLIC_KEY "
                 "(or BURGEE_JWKS_URL, or BURGEE_SIGNING_KEY, a key file that exists)"
             )
+        if settings.webhook_url and not settings.webhook_secrets:
+            problems.append("BURGEE_WEBHOOK_URL: it needs BURGEE_WEBHOOK_SECRETS to sign with")
+        if settings.audit_files and settings.is_memory:
+            problems.append("BURGEE_AUDIT_FILES: files need a data folder")
         if problems:
             raise ConfigurationError("\n".join(problems))
         return settings
@@ -270,4 +279,9 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "evaluation_limit": _number(0, MAX_LIMIT),
     "token_rate": _number(0, 1_000_000),
     "address_rate": _number(0, 1_000_000),
+    "audit_files": _switch,
+    "audit_file_bytes": _number(65_536, 1_073_741_824),
+    "webhook_url": str.strip,
+    "webhook_secrets": str.strip,
+    "webhook_allow_private": _switch,
 }

@@ -36,7 +36,13 @@ SEMANTIC = ["2xx", "303", "304", "400", "401", "403", "404", "409", "412", "422"
 def app() -> Iterator[tuple[ASGIApp, str]]:
     """The application with one flag in it, and an administrator's token."""
     with open_application(Settings(data=":memory:", budget_limit=10**9, address_rate=0)) as services:
-        ofrep = Ofrep(services.live, services.access, Counters(SharedCounters.create(1), 0), open_to_all=True)
+        ofrep = Ofrep(
+            services.live,
+            services.access,
+            Counters(SharedCounters.create(1), 0),
+            open_to_all=True,
+            tally=services.usage.tally,
+        )
         yield (
             build_app(services, evaluation_routes=ofrep_routes(ofrep)),
             services.access.issue_token("schemathesis", Role.ADMIN, 3600),

@@ -56,6 +56,11 @@ def test_every_setting_is_read() -> None:
         "BURGEE_EVALUATION_LIMIT": "8",
         "BURGEE_TOKEN_RATE": "9",
         "BURGEE_ADDRESS_RATE": "10",
+        "BURGEE_AUDIT_FILES": "True",
+        "BURGEE_AUDIT_FILE_BYTES": "65536",
+        "BURGEE_WEBHOOK_URL": "https://hooks.example/a",
+        "BURGEE_WEBHOOK_SECRETS": "one,two",
+        "BURGEE_WEBHOOK_ALLOW_PRIVATE": "true",
         "BURGEE_SOMETHING_ELSE": "is passed over",
     }
     settings = Settings.from_mapping(env)
@@ -93,6 +98,11 @@ def test_every_setting_is_read() -> None:
         evaluation_limit=8,
         token_rate=9,
         address_rate=10,
+        audit_files=True,
+        audit_file_bytes=65_536,
+        webhook_url="https://hooks.example/a",
+        webhook_secrets="one,two",
+        webhook_allow_private=True,
     )
     assert (settings.limits.streams, settings.limits.connections) == (10, 20)
     assert settings.budget_rules == BudgetRules(
@@ -224,3 +234,22 @@ def test_the_memory_profile_has_a_name() -> None:
 def test_the_reference_lists_every_setting_and_no_other() -> None:
     listed = re.findall(r"^\| `(BURGEE_[A-Z_]+)`", REFERENCE.read_text(), re.MULTILINE)
     assert sorted(listed) == sorted(f"BURGEE_{name.upper()}" for name in Settings.__struct_fields__)
+
+
+@pytest.mark.parametrize(
+    ("env", "problem"),
+    [
+        ({"BURGEE_WEBHOOK_URL": "https://hooks.example"}, "needs BURGEE_WEBHOOK_SECRETS"),
+        ({"BURGEE_AUDIT_FILES": "true", "BURGEE_DATA": ":memory:"}, "files need a data folder"),
+        ({"BURGEE_AUDIT_FILES": "yes"}, "is not true or false"),
+        ({"BURGEE_AUDIT_FILE_BYTES": "65535"}, "from 65536 to"),
+    ],
+)
+def test_sinks_that_cannot_work_are_refused(env: dict[str, str], problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        Settings.from_mapping(env)
+
+
+@pytest.mark.parametrize("text", ["false", "FALSE", " False "])
+def test_a_switch_can_be_off(text: str) -> None:
+    assert Settings.from_mapping({"BURGEE_AUDIT_FILES": text}).audit_files is False

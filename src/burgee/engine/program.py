@@ -160,7 +160,12 @@ class _Answers:
         if made is None:
             value = self._flag.variants[name]
             made = Resolution(
-                flag_key=self._flag.key, reason=reason, value=value, variant=name, metadata=self._metadata
+                flag_key=self._flag.key,
+                flag_set=self._flag.flag_set,
+                reason=reason,
+                value=value,
+                variant=name,
+                metadata=self._metadata,
             )
             self._made[reason, name] = made
         return made
@@ -192,7 +197,12 @@ class _Answers:
     def without_value(self, reason: Reason) -> Resolution:
         made = self._made.get(reason)
         if made is None:
-            made = Resolution(flag_key=self._flag.key, reason=reason, metadata=self._metadata)
+            made = Resolution(
+                flag_key=self._flag.key,
+                flag_set=self._flag.flag_set,
+                reason=reason,
+                metadata=self._metadata,
+            )
             self._made[reason] = made
         return made
 
@@ -201,6 +211,7 @@ class _Answers:
         if made is None:
             made = Resolution(
                 flag_key=self._flag.key,
+                flag_set=self._flag.flag_set,
                 reason=Reason.ERROR,
                 error_code=code,
                 error_message=message,

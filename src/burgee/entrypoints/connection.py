@@ -68,6 +68,7 @@ def in_process(services: Services, headers: dict[str, str]) -> Iterator[httpx.Cl
         counters,
         open_to_all=True,
         overrides=services.overrides,
+        tally=services.usage.tally,
         limits=services.limits,
     )
     services.budget.on_stop(ofrep.stop)

@@ -34,7 +34,8 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     `variant` None with `error_code` None means that the caller's code default applies (disabled flag, or
     no default variant). A program makes each possible resolution of a flag once, so that identity can be
-    used as a key for prebuilt bytes: equality and hash are those of the object.
+    used as a key for prebuilt bytes: equality and hash are those of the object. `flag_set` is empty where
+    no flag was found.
     """
 
     flag_key: str
@@ -44,3 +45,4 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     error_code: ErrorCode | None = None
     error_message: str = ""
     metadata: dict[str, MetadataValue] = {}
+    flag_set: str = ""

@@ -16,7 +16,9 @@ from burgee.service.overrides import Overrides
 from burgee.service.parameters import Parameters
 from burgee.service.publish import Publisher
 from burgee.service.refresh import Refresher
+from burgee.service.refusals import Refusals
 from burgee.service.sdk_keys import SdkKeys
+from burgee.service.usage import Usage
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -37,6 +39,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     parameters: Parameters
     last_access: LastAccess
     overrides: Overrides
+    usage: Usage
+    refusals: Refusals
     session_cookie: str = ""
     """The cookie in which another issuer keeps its sessions, "" where there is none."""
     hatton_strict_compat: bool = False

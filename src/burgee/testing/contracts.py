@@ -6,15 +6,19 @@ class TestMyFlagStore(FlagStoreContract):
 """
 
 from burgee.testing.access_times_contract import AccessTimesContract
+from burgee.testing.deliveries_contract import DeliveriesContract
 from burgee.testing.flag_store_contract import FlagStoreContract
 from burgee.testing.override_store_contract import OverrideStoreContract
 from burgee.testing.sign_in_codes_contract import SignInCodesContract
 from burgee.testing.snapshot_file_contract import SnapshotFileContract
+from burgee.testing.usage_store_contract import UsageStoreContract
 
 __all__ = [
     "AccessTimesContract",
+    "DeliveriesContract",
     "FlagStoreContract",
     "OverrideStoreContract",
     "SignInCodesContract",
     "SnapshotFileContract",
+    "UsageStoreContract",
 ]

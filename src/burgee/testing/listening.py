@@ -116,6 +116,8 @@ def listening(
         counters,
         open_to_all=open_to_all,
         overrides=services.overrides,
+        tally=services.usage.tally,
+        refusals=services.refusals,
         refresh=services.refresher.poll,
         limits=limits,
     )

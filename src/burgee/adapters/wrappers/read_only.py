@@ -20,7 +20,7 @@ class ReadOnlyFlagStore:
     """The reads of `inner`; every write raises ReadOnlyError with `reason`."""
 
     def __init__(self, inner: FlagStore, *, reason: str) -> None:
-        self._inner = self.inner = inner
+        self._inner = inner
         self._reason = reason
 
     @property

@@ -72,6 +72,32 @@ def verify(management: Management, output: Output) -> int:
     return ExitCode.OK if verification.get("ok") else ExitCode.REFUSED
 
 
+@command.command("dead-letters")
+@click.option(
+    "--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many, the newest."
+)
+@reaches_flags
+def dead_letters(management: Management, output: Output, limit: int) -> None:
+    """List events that a webhook never got, newest first; they stay in the audit log."""
+    pages = management.pages("/api/v1/audit/dead-letters", {"limit": min(limit, PAGE_ITEMS)})
+    letters = list(itertools.islice(pages, limit))
+    if output.as_json:
+        output.document(letters)
+        return
+    columns = ("sequence", "what", "sink", "id", "attempts", "failing since", "given up", "problem")
+    names = ("sequence", "action", "sink", "eventId", "attempts")
+    rows = [
+        (
+            *[letter.get(name) for name in names],
+            moment(letter.get("failingSince")),
+            moment(letter.get("givenUpAt")),
+            letter.get("problem"),
+        )
+        for letter in letters
+    ]
+    output.table(columns, rows, empty="no dead letters")
+
+
 def _row(event: JsonObject) -> tuple[object, ...]:
     return (
         event.get("sequence"),

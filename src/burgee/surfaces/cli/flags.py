@@ -23,6 +23,12 @@ def command() -> None:
 )
 @click.option("--tag", help="Only flags with this tag.")
 @click.option("--search", help="Only flags with this text in key, name or description.")
+@click.option(
+    "--stale",
+    metavar="DAYS",
+    type=click.IntRange(1, 3_650),
+    help="Only flags neither evaluated nor changed for so many days.",
+)
 @reaches_flags
 def list_flags(
     management: Management,
@@ -31,15 +37,17 @@ def list_flags(
     status: str | None,
     tag: str | None,
     search: str | None,
+    stale: int | None,
 ) -> None:
     """List all flags that the filters let through."""
-    query = {"flagSet": flag_set, "status": status, "tag": tag, "search": search, "limit": PAGE_ITEMS}
+    query: dict[str, str | int | None] = {"flagSet": flag_set, "status": status, "tag": tag, "search": search}
+    query |= {"staleDays": stale, "limit": PAGE_ITEMS}
     flags = list(management.pages("/api/v1/flags", query))
     if output.as_json:
         output.document(flags)
         return
     columns = ("flag set", "key", "status", "default", "variants", "rule", "tags", "version", "updated")
-    output.table(columns, (_row(flag) for flag in flags), empty="no flags")
+    output.table((*columns, "evaluated"), (_row(flag) for flag in flags), empty="no flags")
 
 
 @command.command("get")
@@ -104,6 +112,7 @@ def _row(flag: JsonObject) -> tuple[object, ...]:
         ", ".join(str(tag) for tag in tags) if isinstance(tags, list) else "",
         flag.get("version"),
         moment(flag.get("updatedAt")),
+        moment(flag.get("lastEvaluatedAt")),
     )
 
 

@@ -53,7 +53,11 @@ def build_app(
         routes=[*evaluation_routes, *resources],
         middleware=[
             Middleware(
-                Envelope, limits=services.limits, new_request_id=new_request_id, log_requests=log_requests
+                Envelope,
+                limits=services.limits,
+                refusals=services.refusals,
+                new_request_id=new_request_id,
+                log_requests=log_requests,
             )
         ],
         exception_handlers={HTTPException: _as_ours},

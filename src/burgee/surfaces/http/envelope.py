@@ -13,8 +13,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from burgee.errors import BurgeeError, NotFoundError
 from burgee.model.limits import Limits
+from burgee.service.refusals import Refusals
 from burgee.surfaces.http.bodies import CEILING, ClientGoneError, counted
 from burgee.surfaces.http.problems import problem_answer
+from burgee.surfaces.http.refusal_notes import note_refusal
 from burgee.surfaces.http.resource import ERROR_ANSWER, send_answer
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
@@ -31,9 +33,16 @@ class Envelope:
     """
 
     def __init__(
-        self, app: ASGIApp, *, limits: Limits, new_request_id: Callable[[], str], log_requests: bool = False
+        self,
+        app: ASGIApp,
+        *,
+        limits: Limits,
+        refusals: Refusals,
+        new_request_id: Callable[[], str],
+        log_requests: bool = False,
     ) -> None:
         self._app = app
+        self._refusals = refusals
         self._limits = limits
         self._new_request_id = new_request_id
         self._log_requests = log_requests
@@ -47,6 +56,7 @@ class Envelope:
         scope["burgee.request_id"] = request_id
         scope[CEILING] = self._limits.body_bytes
         status = 0
+        shown: Exception | None = None
         started = time.monotonic()
 
         async def send_dressed(message: Message) -> None:
@@ -76,6 +86,7 @@ class Envelope:
             words = scope.get(ERROR_ANSWER)
             answer = words(shown) if words is not None else problem_answer(shown, request_id=request_id)
             await send_answer(answer, send_dressed, without_body=scope["method"] == "HEAD")
+        note_refusal(self._refusals, scope, status, shown)
         if self._log_requests:
             seconds = round(time.monotonic() - started, 6)
             fields = {**_request(scope, request_id), "status": status, "seconds": seconds}

@@ -74,6 +74,8 @@ class Node:
             counters,
             open_to_all=options.open_to_all,
             overrides=services.overrides,
+            tally=services.usage.tally,
+            refusals=services.refusals,
             refresh=self._look,
             limits=limits,
             public_url=options.public_url,

@@ -28,10 +28,13 @@ from burgee.model.resolution import ErrorCode, Reason, Resolution
 from burgee.service.access import Access
 from burgee.service.catalogue import Catalogue, LiveCatalogue
 from burgee.service.overrides import Overrides
+from burgee.service.refusals import Refusals
+from burgee.service.tally import Tally
 from burgee.surfaces.http.answer import JSON_TYPE, NOSNIFF, Answer, compressed, json_answer, matches_etag
 from burgee.surfaces.http.audience import Audience, Scope
 from burgee.surfaces.http.metrics import Counters
 from burgee.surfaces.http.ofrep_answers import OUTCOME, Ready, SelectionAnswers, failure, stopped_answer
+from burgee.surfaces.http.refusal_notes import note_evaluation_refusal
 
 SINGLE_PATH = "/ofrep/v1/evaluate/flags/"
 BULK_PATH = "/ofrep/v1/evaluate/flags"
@@ -70,7 +73,8 @@ class Ofrep:
 
     `overrides` None applies none. `open_to_all` lets anonymous callers in (loopback only). `refresh` is
     asked to look for something newer when a client says that it knows of it. `public_url` is the origin
-    that event streams are announced with; without it clients use the one that they called.
+    that event streams are announced with; without it clients use the one that they called. `tally` counts
+    by flag.
     """
 
     def __init__(
@@ -81,6 +85,8 @@ class Ofrep:
         *,
         open_to_all: bool,
         overrides: Overrides | None = None,
+        tally: Tally | None = None,
+        refusals: Refusals | None = None,
         refresh: Callable[[], bool] = lambda: False,
         limits: Limits = DEFAULT_LIMITS,
         public_url: str = "",
@@ -89,6 +95,8 @@ class Ofrep:
         self.audience = Audience(access, open_to_all=open_to_all)
         self.counters = counters
         self._open = open_to_all
+        self._refusals = refusals
+        self._tally = tally if tally is not None else Tally()
         self._live, self._limits, self._refresh = live, limits, refresh
         self._overrides = overrides
         self._subjects = overrides.subjects if overrides is not None else None
@@ -143,9 +151,10 @@ class Ofrep:
             answers = self._select(self.audience.scope(headers)).answers
             context = self._context(body)
         except REFUSALS as error:
-            return self._refusal(error, key)
+            return self._refusal(error, key, headers)
         flag = answers.flags.get(key)
         resolution = self._evaluate(flag, context) if flag else _not_found(key)
+        self._tally.count((resolution,))
         self.counters.evaluated(OUTCOME[resolution.reason])
         return compressed(answers.single(resolution), headers.get(b"accept-encoding", b""))
 
@@ -187,7 +196,7 @@ class Ofrep:
                 selected = self._select(scope)
             context = self._context(body)
         except REFUSALS as error:
-            return self._refusal(error, None)
+            return self._refusal(error, None, headers)
         known = headers.get(b"if-none-match", b"")
         if wanted and self._is_behind(wanted, selected):
             known = b""  # the client has heard of definitions that are not these: no 304 for it
@@ -226,6 +235,11 @@ class Ofrep:
             return True
         known = self._subjects.mark if self._subjects is not None else 0
         return overridden.isdecimal() and int(overridden[:18]) > known
+
+    def note_refusal(self, error: Exception, headers: Headers) -> None:
+        """For the audit log, where it is a token that was refused."""
+        if self._refusals is not None:
+            note_evaluation_refusal(self._refusals, headers, error)
 
     def _ending(self, scope: Scope, reflection: dict[str, MetadataValue]) -> bytes:
         tail: JsonObject = {"metadata": {**reflection}, "eventStreams": [self._event_stream(scope)]}
@@ -273,6 +287,7 @@ class Ofrep:
                     selection.flags,
                     selection.ordered,
                     selection.reflection,
+                    tally=self._tally,
                     previous=former.answers if former else None,
                 ),
                 selection.fingerprint,
@@ -293,7 +308,8 @@ class Ofrep:
         self._tags.clear()
         self._everything = self._select(Scope())
 
-    def _refusal(self, error: Exception, key: str | None) -> Answer:
+    def _refusal(self, error: Exception, key: str | None, headers: Headers) -> Answer:
+        self.note_refusal(error, headers)
         if isinstance(error, UnauthenticatedError):
             body = encode({"errorDetails": "a valid token is needed: Authorization: Bearer, or X-API-Key"})
             return json_answer(401, body, (b"www-authenticate", b'Bearer realm="burgee"'))

@@ -10,6 +10,7 @@ from burgee.model.json import JsonObject, JsonValue
 from burgee.model.override import Override
 from burgee.model.resolution import ErrorCode, Reason, Resolution
 from burgee.service.overrides import Overrides
+from burgee.service.tally import Cell, Tally
 from burgee.surfaces.http.answer import GZIP_FROM_BYTES, Answer, json_answer
 from burgee.surfaces.http.metrics import EVALUATIONS
 
@@ -37,10 +38,11 @@ OUTCOME = {reason: EVALUATIONS.index(reason.value) for reason in Reason}
 
 
 class Ready(NamedTuple):
-    """A finished 200 answer: its bytes after the date header, and which outcome to count."""
+    """A finished 200 answer: its bytes after the date header, which outcome to count, and where."""
 
     tail: bytes
     outcome: int
+    cell: Cell
 
 
 class SelectionAnswers:
@@ -60,6 +62,7 @@ class SelectionAnswers:
         "outcomes",
         "ready",
         "reflection",
+        "tally",
     )
 
     def __init__(
@@ -68,9 +71,11 @@ class SelectionAnswers:
         ordered: tuple[CompiledFlag, ...],
         reflection: dict[str, MetadataValue],
         *,
+        tally: Tally,
         previous: "SelectionAnswers | None" = None,
     ) -> None:
         self.flags = flags
+        self.tally = tally
         self.reflection = reflection
         self._ordered = ordered
         self._places: dict[tuple[str, str], int] = {}
@@ -88,7 +93,9 @@ class SelectionAnswers:
         if status == 200 and len(answer.body) < GZIP_FROM_BYTES:
             if len(self.ready) > self._bound:
                 self.ready.clear()
-            self.ready[resolution] = Ready(answer.tail(), OUTCOME[resolution.reason])
+            self.ready[resolution] = Ready(
+                answer.tail(), OUTCOME[resolution.reason], self.tally.cell(resolution)
+            )
         return answer
 
     def bulk(self, context: JsonObject, overrides: Sequence[Override] = ()) -> list[bytes]:
@@ -96,6 +103,7 @@ class SelectionAnswers:
         resolutions = [evaluate(context) for evaluate in self.evaluators]
         if overrides:
             self._override(resolutions, overrides)
+        self.tally.count(resolutions)
         fragments = self.fragments
         try:
             return [fragments[resolution] for resolution in resolutions]

@@ -40,7 +40,7 @@ def without_read_only(form: JsonObject, kind: type[msgspec.Struct], *, path: Map
 
 def read_only_members(kind: type[msgspec.Struct]) -> Collection[str]:
     """The wire names of what the server adds to a flag or flag set."""
-    times = {"createdAt", "createdBy", "updatedAt", "updatedBy", "warnings", "key"}
+    times = {"createdAt", "createdBy", "updatedAt", "updatedBy", "warnings", "key", "lastEvaluatedAt"}
     names = {field.encode_name for field in msgspec.structs.fields(kind)}
     return times | ({"id", "flagSet", "version"} if "flagSet" in names else {"revision"})
 

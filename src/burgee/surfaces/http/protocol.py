@@ -345,8 +345,9 @@ class BurgeeProtocol(HttpToolsProtocol):
         if key:
             ready = edge.ofrep.quick(key, request.headers, body)
             if ready is not None and not close:
-                tail, outcome = ready
+                tail, outcome, cell = ready
                 self.transport.write(edge.ok + request.fields + tail)
+                cell.count += 1
                 cells = edge.counters.cells
                 cells[outcome] += 1
                 cells[EVALUATE_OK] += 1

@@ -21,6 +21,7 @@ from burgee.surfaces.http.operation import ANY, JSON, Operation, Payload, Reach
 from burgee.surfaces.http.parameters import read_parameters
 from burgee.surfaces.http.preconditions import IF_NONE_MATCH, unless_unchanged, with_etag
 from burgee.surfaces.http.problems import MethodNotAllowedError, UnsupportedMediaTypeError
+from burgee.surfaces.http.refusal_notes import SUBJECT
 
 FLAG_SET = "flagSet"
 """The parameter that names the flag set an identity must be allowed to touch."""
@@ -139,6 +140,7 @@ class Resource:
             shared_cookie=self._services.session_cookie,
             is_https=self._origin(scope, headers).startswith("https:"),
         )
+        scope[SUBJECT] = identity.subject if identity is not None else ""
         within = identity.flag_sets[0] if identity is not None and identity.flag_sets else None
         self._services.access.require(identity, operation.permission, within)
         if is_ambient and operation.is_unsafe:

@@ -49,6 +49,7 @@ from burgee.surfaces.http.route_parameters import (
     query,
     switch,
 )
+from burgee.surfaces.http.usage_routes import STALE_DAYS, USAGE_OPERATIONS
 
 _ETAG = ("ETag",)
 _FLAG_PATCH: JsonObject = {"$ref": "#/components/schemas/FlagPatch"}
@@ -251,6 +252,7 @@ MANAGEMENT_OPERATIONS: tuple[Operation, ...] = (
             query("status", "Only flags of this status.", choices=("ENABLED", "DISABLED")),
             query("tag", "Only flags with this tag."),
             query("search", "Only flags with this in key, name or description; case does not count."),
+            STALE_DAYS,
             CURSOR,
             LIMIT,
         ),
@@ -375,6 +377,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *MANAGEMENT_OPERATIONS,
     *HATTON_OPERATIONS,
     *RDS_OPERATIONS,
+    *USAGE_OPERATIONS,
     *page_operations(lambda: OPERATIONS),
 )
 """All of it: the API and the few pages for people."""

@@ -116,10 +116,12 @@ def stream_request(
         return json_answer(503, words, (b"retry-after", str(hub.retry_after()).encode()))
     except InvalidInputError as error:
         return json_answer(400, encode({"errorDetails": f"invalid selector: {error}"}))
-    except UnauthenticatedError:
+    except UnauthenticatedError as error:
+        ofrep.note_refusal(error, headers)
         body = encode({"errorDetails": "a valid token is needed: Authorization: Bearer, or X-API-Key"})
         return json_answer(401, body, (b"www-authenticate", b'Bearer realm="burgee"'))
-    except ForbiddenError:
+    except ForbiddenError as error:
+        ofrep.note_refusal(error, headers)
         return json_answer(403, encode({"errorDetails": "the token is not for these flags"}))
     if ofrep.stopped:
         return stopped_answer()

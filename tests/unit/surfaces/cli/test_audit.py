@@ -67,3 +67,38 @@ def test_a_broken_chain_is_exit_code_1(burgee: Any, answer: dict[str, Any], code
     ran = burgee("audit", "verify")
     assert (ran.code, ran.out) == (code, out)
     assert burgee("audit", "verify", "--json").document == answer
+
+
+LETTER = {
+    "number": 1,
+    "sink": "webhook",
+    "sequence": 7,
+    "eventId": "audit_7_0123456789abcdef",
+    "action": "flag.updated",
+    "attempts": 107,
+    "failingSince": 1_800_000_000,
+    "givenUpAt": 1_800_086_400,
+    "problem": "the receiver answered with 500",
+}
+
+
+def test_dead_letters_are_a_table_for_people(burgee: Any) -> None:
+    burgee.answers(httpx.Response(200, json={"items": [LETTER], "nextCursor": None}))
+    out = burgee("audit", "dead-letters").out
+    assert "the receiver answered with 500" in out
+    assert "2027-01-16 08:00:00Z" in out
+    assert burgee.sent == ["GET /api/v1/audit/dead-letters?limit=100"]
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(1, 1), (2, 2), (3, 2)])
+def test_dead_letters_are_limited_over_pages(burgee: Any, limit: int, expected: int) -> None:
+    burgee.answers(
+        httpx.Response(200, json={"items": [LETTER], "nextCursor": "more"}),
+        httpx.Response(200, json={"items": [LETTER], "nextCursor": None}),
+    )
+    assert len(burgee("audit", "dead-letters", "--json", "--limit", str(limit)).document) == expected
+
+
+def test_no_dead_letters_are_a_remark(burgee: Any) -> None:
+    burgee.answers(httpx.Response(200, json={"items": [], "nextCursor": None}))
+    assert burgee("audit", "dead-letters").err == "no dead letters\n"

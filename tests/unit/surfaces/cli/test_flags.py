@@ -82,3 +82,17 @@ def test_a_switch_is_a_merge_patch(burgee: Any, command: str, status: str) -> No
 
 def test_a_revision_below_one_is_wrong_usage(burgee: Any) -> None:
     assert burgee("flags", "get", "banner", "--revision", "0").code == 2
+
+
+def test_the_list_shows_when_a_flag_was_last_evaluated(burgee: Any) -> None:
+    burgee.answers(httpx.Response(200, json={"items": [{**FLAG, "lastEvaluatedAt": 1_800_000_060}]}))
+    header, _, row = burgee("flags", "list").out.strip().splitlines()
+    assert header.strip().endswith("evaluated")
+    assert row.strip().endswith("2027-01-15 08:01:00Z")
+
+
+def test_stale_flags_are_asked_for_by_days(burgee: Any) -> None:
+    burgee.answers(page())
+    burgee("flags", "list", "--stale", "30")
+    assert burgee.sent == ["GET /api/v1/flags?staleDays=30&limit=500"]
+    assert burgee("flags", "list", "--stale", "0").code == 2

@@ -32,7 +32,7 @@ def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
 
 def test_no_route_of_the_application_is_missing(services: Services, document: dict[str, Any]) -> None:
     counters = Counters(SharedCounters.create(1), 0)
-    ofrep = Ofrep(services.live, services.access, counters, open_to_all=True)
+    ofrep = Ofrep(services.live, services.access, counters, open_to_all=True, tally=services.usage.tally)
     app: Starlette = build_app(services, evaluation_routes=ofrep_routes(ofrep))
     paths = {route.path for route in app.routes if isinstance(route, Route)}
     # Both are other ways to write a documented path.

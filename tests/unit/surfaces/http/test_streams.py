@@ -53,7 +53,7 @@ def now() -> list[float]:
 @pytest.fixture
 def hub(services: Services, now: list[float]) -> StreamHub:
     counters = Counters(SharedCounters.create(1), 0)
-    ofrep = Ofrep(services.live, services.access, counters, open_to_all=True)
+    ofrep = Ofrep(services.live, services.access, counters, open_to_all=True, tally=services.usage.tally)
     limits = msgspec.structs.replace(DEFAULT_LIMITS, streams=3)
     return StreamHub(ofrep, counters, dice=lambda: 0.5, limits=limits, clock=lambda: now[0])
 

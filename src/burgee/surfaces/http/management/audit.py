@@ -1,5 +1,8 @@
 """The audit log: who changed what, and whether the record was tampered with."""
 
+import msgspec
+
+from burgee.model.delivery import DeadLetter
 from burgee.ports import AuditQuery
 from burgee.surfaces.http.exchange import Answer, Call, json_answer
 from burgee.surfaces.http.management.cursors import invalid_cursor, read_cursor, write_cursor
@@ -39,6 +42,22 @@ def verify_audit(call: Call) -> Answer:
             ok=verification.ok, checked=verification.checked, first_broken=verification.first_broken
         )
     )
+
+
+class DeadLetterPage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Events that a sink never got, newest first, and the cursor of the next page."""
+
+    items: tuple[DeadLetter, ...]
+    next_cursor: str | None
+
+
+def list_dead_letters(call: Call) -> Answer:
+    """A page of the events that a sink never got, newest first."""
+    limit = call.integer("limit", DEFAULT_PAGE)
+    letters = call.services.audit_log.dead_letters(before=_before(call), limit=limit)
+    more = len(letters) == limit and letters[-1].number > 1
+    cursor = write_cursor(call, str(letters[-1].number) if more else None)
+    return json_answer(DeadLetterPage(items=letters, next_cursor=cursor))
 
 
 def _before(call: Call) -> int | None:

@@ -11,6 +11,7 @@ from burgee.service.publish import Published
 from burgee.surfaces.http.exchange import Answer, Call, json_answer
 from burgee.surfaces.http.management.cursors import read_cursor, write_cursor
 from burgee.surfaces.http.management.scope import in_scope
+from burgee.surfaces.http.management.usage import listings
 from burgee.surfaces.http.management.views import FlagPage, flag_view
 from burgee.surfaces.http.management.writes import Sides, publish
 from burgee.surfaces.http.payloads import decode_object, without_read_only
@@ -31,7 +32,7 @@ def list_flags(call: Call) -> Answer:
         limit=call.integer("limit", DEFAULT_PAGE),
     )
     page = FlagPage(
-        items=tuple(flag for flag in found.items if in_scope(call, flag.flag_set)),
+        items=listings(call, tuple(flag for flag in found.items if in_scope(call, flag.flag_set))),
         next_cursor=write_cursor(call, found.next_cursor),
     )
     return json_answer(page)

@@ -10,6 +10,7 @@ from burgee.model.flag import Flag, FlagVersion
 from burgee.model.flag_set import FlagSet
 from burgee.model.sdk_key import SdkKind
 from burgee.service.access import Role
+from burgee.surfaces.http.management.usage import FlagListing
 from burgee.surfaces.http.problems import FaultView
 
 
@@ -37,7 +38,7 @@ class FlagSetView(FlagSet, frozen=True, kw_only=True, rename="camel"):
 class FlagPage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Flags, and the cursor of the next page; null on the last one."""
 
-    items: tuple[Flag, ...]
+    items: tuple[FlagListing, ...]
     next_cursor: str | None
 
 

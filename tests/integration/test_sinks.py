@@ -1,0 +1,126 @@
+"""Sinks of a real server: kills, restarts, workers, a roll-over; every event at least once, in order."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from burgee.model.audit import AuditEvent, first_broken
+from burgee.testing.receiver import Receiver, receiving
+from burgee.testing.server import Server, running_server
+
+FLAG = {"variants": {"on": True, "off": False}, "defaultVariant": "on"}
+KILLS = int(os.environ.get("BURGEE_SINK_KILLS", "6"))
+
+
+def settings(receiver: Receiver) -> dict[str, str]:
+    return {
+        "BURGEE_AUDIT_FILES": "true",
+        "BURGEE_AUDIT_FILE_BYTES": "65536",
+        "BURGEE_WEBHOOK_URL": receiver.url,
+        "BURGEE_WEBHOOK_SECRETS": "a-secret-of-at-least-24-bytes",
+        "BURGEE_WEBHOOK_ALLOW_PRIVATE": "true",
+    }
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
+
+
+def write(server: Server, number: int, times: int = 5) -> None:
+    with server.client(timeout=10) as client:
+        for place in range(times):
+            body = {**FLAG, "description": f"{number}.{place} " + "x" * 2_000}
+            assert client.put("/api/v1/flags/a", json=body).status_code in {200, 201}
+
+
+def head(server: Server) -> int:
+    with server.client() as client:
+        return int(client.get("/api/v1/audit", params={"limit": 1}).json()["items"][0]["sequence"])
+
+
+def lines(folder: Path) -> list[AuditEvent]:
+    files = sorted((folder / "audit").glob("*.ndjson"))
+    return [msgspec.json.decode(line, type=AuditEvent) for f in files for line in f.read_bytes().splitlines()]
+
+
+def is_complete(receiver: Receiver, last: int) -> bool:
+    return set(receiver.sequences) >= set(range(1, last + 1))
+
+
+def firsts(receiver: Receiver) -> list[int]:
+    return list(dict.fromkeys(receiver.sequences))
+
+
+@pytest.mark.timeout(300)
+def test_no_event_is_lost_or_overtaken_while_the_server_is_killed(tmp_path: Path) -> None:
+    dice = random.Random(28)
+    with receiving() as receiver:
+        for kill in range(KILLS):
+            with running_server(tmp_path / "data", environment=settings(receiver)) as server:
+                write(server, kill)
+                receiver.statuses += [500] * dice.randint(0, 1)
+                time.sleep(dice.random())
+                server.kill()
+        with running_server(tmp_path / "data", environment=settings(receiver)) as server:
+            last = head(server)
+            eventually(lambda: is_complete(receiver, last) and len(lines(tmp_path / "data")) >= last)
+        assert firsts(receiver) == list(range(1, len(firsts(receiver)) + 1))
+        by_id = {each.headers["webhook-id"]: each.body for each in receiver.received}
+        assert len(by_id) == len(firsts(receiver))  # a repeated event has the id that it had
+        assert {each.body for each in receiver.received} == set(by_id.values())
+    written = lines(tmp_path / "data")
+    assert [event.sequence for event in written] == list(range(1, len(written) + 1))
+    assert first_broken(written) is None
+    assert len(list((tmp_path / "data" / "audit").glob("*.ndjson"))) >= (2 if KILLS >= 6 else 1)
+
+
+@pytest.mark.timeout(120)
+def test_of_several_workers_one_delivers_and_a_roll_over_hands_that_on(tmp_path: Path) -> None:
+    with (
+        receiving() as receiver,
+        running_server(tmp_path / "data", workers=2, environment=settings(receiver)) as server,
+    ):
+        write(server, 0)
+        before = {worker["pid"] for worker in server.ready()["workers"]}
+        os.kill(server.pid, signal.SIGHUP)
+        write(server, 1)
+        eventually(lambda: not before & pids(server))
+        write(server, 2)
+        last = head(server)
+        eventually(lambda: is_complete(receiver, last))
+        assert firsts(receiver) == list(range(1, len(firsts(receiver)) + 1))
+        eventually(lambda: [event.sequence for event in lines(tmp_path / "data")] == list(range(1, last + 1)))
+
+
+def pids(server: Server) -> set[Any]:
+    try:
+        return {worker["pid"] for worker in server.ready()["workers"]}
+    except httpx.HTTPError:
+        return set()
+
+
+@pytest.mark.timeout(60)
+def test_a_webhook_into_our_own_network_is_refused_unless_that_is_wanted(tmp_path: Path) -> None:
+    with receiving() as receiver:
+        refusing = {**settings(receiver), "BURGEE_WEBHOOK_ALLOW_PRIVATE": "false"}
+        with (
+            pytest.raises(RuntimeError, match="BURGEE_WEBHOOK_URL: the address is not a public one"),
+            running_server(tmp_path / "data", environment=refusing),
+        ):
+            pass
+        named = {**refusing, "BURGEE_WEBHOOK_URL": receiver.url.replace("127.0.0.1", "localhost")}
+        with running_server(tmp_path / "named", environment=named) as server:
+            write(server, 0)
+            time.sleep(2)
+        assert receiver.connections == 0
