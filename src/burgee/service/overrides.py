@@ -4,8 +4,9 @@ import threading
 
 import msgspec
 
+from burgee.engine.program import CompiledFlag
 from burgee.errors import AlreadyExistsError, Fault, InvalidInputError, NotFoundError, VersionConflictError
-from burgee.model.flag import DEFAULT_FLAG_SET, Flag, FlagStatus
+from burgee.model.flag import DEFAULT_FLAG_SET, FlagStatus
 from burgee.model.override import Override
 from burgee.model.resolution import Reason, Resolution
 from burgee.ports import Clock, FlagStore
@@ -98,13 +99,13 @@ class Overrides:
                 raise NotFoundError("there is no such override")
             del self._all[targeting_key, flag_set, flag_key]
 
-    def resolve(self, resolution: Resolution, flag: Flag, override: Override | None) -> Resolution:
-        """The resolution of a flag for a subject that may have an override."""
+    @staticmethod
+    def resolve(resolution: Resolution, flag: CompiledFlag, override: Override | None) -> Resolution:
+        """The answer where `flag` answers `resolution` by itself and the subject has `override`."""
         if override is None:
             return resolution
-        status = override.status or FlagStatus.DISABLED
-        wanted = override.variant or ("on" if status is FlagStatus.ENABLED else "off")
-        name = wanted if wanted in flag.variants else flag.default_variant
+        wanted = override.variant or ("off" if override.status is FlagStatus.DISABLED else "on")
+        name = wanted if wanted in flag.variants else flag.source.default_variant
         return Resolution(
             flag_key=flag.key,
             reason=Reason.TARGETING_MATCH,

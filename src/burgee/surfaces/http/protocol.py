@@ -345,7 +345,8 @@ class BurgeeProtocol(HttpToolsProtocol):
     def _refuse(self, status: int, why: str, words: str, *headers: tuple[bytes, bytes]) -> None:
         """Answer with a problem, after the answers before it, and close."""
         self.edge.counters.refused(why)
-        title = {"type": "about:blank", "status": status, "title": words}
+        # `message` is for the clients of source APIs: before the head is read nobody knows whose it is.
+        title = {"type": "about:blank", "status": status, "title": words, "message": words}
         problem = Answer(status, ((b"content-type", b"application/problem+json"), *headers), encode(title))
         self.refusal = self.edge.on_the_wire(problem, close=True)
         if self.phase == BODY and self.known is None:

@@ -70,7 +70,7 @@ def _evaluation(call: Call, compiled: CompiledFlag, user: str, override: Overrid
     flag = compiled.source
     resolution = compiled.evaluate({"targetingKey": user})
     if override is not None:
-        resolution = call.services.overrides.resolve(resolution, flag, override)
+        resolution = call.services.overrides.resolve(resolution, compiled, override)
     return RdsEvaluation(
         user_id=user,
         flag_id=flag.id,
