@@ -578,11 +578,9 @@ def _failures(flag: dict[str, Any]) -> list[tuple[str, str, bytes | None]]:
         ("PUT", "/feature-flags", None),
         ("GET", "/feature-flags?cursor=" + "x" * 20, None),
         ("GET", "/feature-flags?limit=0", None),
-        ("GET", "/feature-flags/a%2fb", None),
         ("GET", "/feature-flags/%00", None),
         ("GET", "/users/%00/feature-flags", None),
         ("POST", "/feature-flags", b"{"),
-        ("POST", "/feature-flags", b"x" * 300_000),
         ("POST", "/feature-flags", b"[" * 100 + b"]" * 100),
         ("PATCH", path, b"{"),
         ("PATCH", path, b'{"status": "ON"}'),
@@ -609,6 +607,12 @@ def test_row_43_every_error_is_json_with_a_message(rds: RdsClient) -> None:
     for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp4"}):
         answer = httpx.get(rds.server.url + "/feature-flags", headers=headers)
         assert (answer.status_code, list(answer.json())) == (401, ["message"])
+
+
+def test_row_43_so_are_errors_from_before_the_dialect_is_known(rds: RdsClient) -> None:
+    answer = rds.call("POST", "/feature-flags", b"x" * 300_000)
+    assert (answer.status_code, answer.json()["message"]) == (413, "the body is too large")
+    assert answer.headers["content-type"] == "application/problem+json"
 
 
 def test_row_43_every_error_is_plain_text_with_the_old_answers(strict: RdsClient) -> None:

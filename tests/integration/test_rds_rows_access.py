@@ -1,5 +1,7 @@
 """The behaviour checklist of source-systems.md, section 6: rows 45 to 69, browsers, tokens and roles."""
 
+import base64
+import hmac
 import itertools
 import json
 import os
@@ -219,16 +221,24 @@ def test_row_56_a_bearer_token_that_does_not_hold_is_401(get: Get) -> None:
 def test_row_57_other_algorithms_are_401(get: Get, issuer: Issuer) -> None:
     curve = ec.generate_private_key(ec.SECP256R1())
     secret = issuer.key.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     forged = [
-        issuer.token(algorithm="HS256", key=secret),
+        confused(issuer, secret),
         issuer.token(algorithm="none", key=""),
         issuer.token(algorithm="ES256", key=curve),
         issuer.token(algorithm="PS256"),
     ]
     for token in forged:
         assert refusal(get(f"rds-session={token}")) == (401, "Invalid token")
+
+
+def confused(issuer: Issuer, secret: bytes) -> str:
+    """The issuer's token with HS256 and its public key as the secret: no library makes one any more."""
+    header = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=")
+    signed = header + b"." + issuer.token().encode().split(b".")[1]
+    seal = base64.urlsafe_b64encode(hmac.digest(secret, signed, "sha256")).rstrip(b"=")
+    return (signed + b"." + seal).decode()
 
 
 @SIGN_IN

@@ -139,7 +139,7 @@ async def _relay(response: httpcore.Response, send: Send) -> None:
 
 
 async def _problem(send: Send, status: int, title: str, detail: str, *extra: tuple[bytes, bytes]) -> None:
-    problem = {"type": "about:blank", "status": status, "title": title, "detail": detail}
+    problem = {"type": "about:blank", "status": status, "title": title, "detail": detail, "message": title}
     headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store"), *extra]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": encode(problem)})

@@ -396,7 +396,8 @@ class BurgeeProtocol(HttpToolsProtocol):
     def _refuse(self, status: int, why: str, words: str, *headers: tuple[bytes, bytes]) -> None:
         """Answer with a problem, after the answers before it, and close."""
         self.edge.counters.refused(why)
-        title = {"type": "about:blank", "status": status, "title": words}
+        # `message` is for the clients of source APIs: before the head is read nobody knows whose it is.
+        title = {"type": "about:blank", "status": status, "title": words, "message": words}
         problem = Answer(status, ((b"content-type", b"application/problem+json"), *headers), encode(title))
         # Only where it is sure whose headers these are: those of the request that is refused.
         origin = sent_origin(self.headers) if self.phase in (HEAD, BODY) else None

@@ -1,5 +1,6 @@
 """The RDS dialect in memory: bodies, words, views, and what several settings and flag sets make of it."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -252,12 +253,14 @@ def test_a_patch_keeps_the_reason_and_the_end_of_an_override(services: Services,
 
 
 def test_an_override_that_has_expired_is_no_mapping(services: Services, admin: TestClient) -> None:
-    flag = made(admin)
+    flag, end = made(admin), services.clock() + 0.2
     path = f"/users/bob/feature-flags/{flag['id']}"
     draft = OverrideDraft(
-        flag_key="dark-mode", targeting_key="bob", status=FlagStatus.DISABLED, expires_at=services.clock() - 1
+        flag_key="dark-mode", targeting_key="bob", status=FlagStatus.DISABLED, expires_at=end
     )
     services.overrides.put(draft, author=AUTHOR)
+    while services.clock() < end:
+        time.sleep(0.05)
     assert admin.get(path).status_code == 404
     assert admin.get("/users/bob/feature-flags").json() == []
     assert admin.get(path + "/evaluation").json()["override"] is False
