@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from burgee.formats import flagd
+
 DOCUMENT: dict[str, Any] = {
     "flags": {
         "banner": {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "off"},
@@ -93,6 +95,37 @@ def test_a_bound_editor_imports_only_into_its_sets(as_role: Callable[..., TestCl
     assert bound.post("/api/v1/import", json=DOCUMENT).status_code == 403
     elsewhere = DOCUMENT | {"metadata": {"flagSetId": "other"}}
     assert bound.post("/api/v1/import?flagSet=shop", json=elsewhere).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("query", "flag_set_id", "status"),
+    [
+        ("", "sso/dev", 200),
+        ("&source=", "sso/dev", 200),
+        ("&replace=true", "sso/dev", 200),
+        ("&source=default.json", "sso/dev", 403),
+        ("&source=default.json&dryRun=true", "sso/dev", 403),
+    ],
+)
+def test_a_bound_editor_imports_no_place_before_other_sets(
+    as_role: Callable[..., TestClient], admin: TestClient, query: str, flag_set_id: str, status: int
+) -> None:
+    key = flagd.flag_set_key(flag_set_id)
+    bound = as_role("editor", key)
+    document = DOCUMENT | {"metadata": {"flagSetId": flag_set_id}}
+    for again in ("first", "again"):
+        response = bound.post(f"/api/v1/import?flagSet={key}{query}", json=document)
+        assert response.status_code == status, (again, response.text)
+    assert admin.get(f"/api/v1/flag-sets/{key}").status_code == (200 if status == 200 else 404)
+
+
+def test_a_bound_editor_does_not_import_away_the_id_of_its_set(
+    as_role: Callable[..., TestClient], admin: TestClient
+) -> None:
+    admin.put("/api/v1/flag-sets/shop", json={"metadata": {"flagSetId": "shop/1"}})
+    bound = as_role("editor", "shop")
+    assert bound.post("/api/v1/import?flagSet=shop&replace=true", json=DOCUMENT).status_code == 403
+    assert bound.post("/api/v1/import?flagSet=shop", json=DOCUMENT).status_code == 200
 
 
 @pytest.mark.parametrize(
