@@ -18,6 +18,8 @@ Clock: TypeAlias = Callable[[], float]
 class FlagQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which flags to list. Results are ordered by (flag_set, key), starting after `after` (keyset paging)."""
 
+    within: tuple[str, ...] | None = None
+    """The flag sets that may be looked at, whatever else is asked for; None means all, () none."""
     flag_set: str | None = None
     status: FlagStatus | None = None
     tag: str | None = None

@@ -58,6 +58,7 @@ class Browser:
     def flags(
         self,
         *,
+        within: tuple[str, ...] | None = None,
         flag_set: str | None = None,
         status: FlagStatus | None = None,
         tag: str | None = None,
@@ -65,11 +66,12 @@ class Browser:
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page[Flag]:
-        """Flags ordered by (flag set, key), at most `limit` of them after `cursor`.
+        """Flags ordered by (flag set, key), at most `limit` after `cursor`; `within` None looks at all sets.
 
         Raises InvalidInputError (`invalid-cursor`).
         """
         query = FlagQuery(
+            within=within,
             flag_set=flag_set,
             status=status,
             tag=tag,

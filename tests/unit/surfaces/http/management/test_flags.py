@@ -173,3 +173,16 @@ def test_a_bound_token_sees_only_its_sets(admin: TestClient, as_role: Callable[.
     for path in ("/api/v1/flags/one", "/api/v1/flag-sets/other/flags/x", "/api/v1/flags?flagSet=default"):
         assert bound.get(path).status_code == 403, path
     assert bound.put("/api/v1/flags/one", json=BOOLEAN).status_code == 403
+
+
+@pytest.mark.parametrize("limit", ["1", "2", "100"])
+def test_the_pages_of_a_bound_token_tell_nothing_of_other_sets(
+    admin: TestClient, as_role: Callable[..., TestClient], limit: str
+) -> None:
+    for path in ("/api/v1/flags/a", "/api/v1/flag-sets/tea/flags/x", "/api/v1/flag-sets/zoo/flags/x"):
+        put(admin, path)
+    bound = as_role("reader", "shop", "tea")
+    none = as_role("reader", "shop").get("/api/v1/flags", params={"limit": limit}).json()
+    assert none == {"items": [], "nextCursor": None}
+    page = bound.get("/api/v1/flags", params={"limit": limit}).json()
+    assert ([flag["flagSet"] for flag in page["items"]], page["nextCursor"]) == (["tea"], None)

@@ -67,6 +67,19 @@ def test_an_import_repeats_by_its_key(admin: TestClient) -> None:
     assert again.headers["idempotency-replayed"] == "true"
 
 
+def test_a_remembered_answer_is_not_given_beyond_the_rights_of_who_asks(
+    admin: TestClient, as_role: Callable[..., TestClient]
+) -> None:
+    # Two tokens of one subject, one of them bound: to the memory of answers they are the same caller.
+    headers = {"idempotency-key": "import-2"}
+    assert admin.post("/api/v1/import", json=DOCUMENT, headers=headers).status_code == 200
+    bound = as_role("admin", "shop").post("/api/v1/import", json=DOCUMENT, headers=headers)
+    assert bound.status_code == 403
+    assert "idempotency-replayed" not in bound.headers
+    reached = as_role("admin", "shop", "default").post("/api/v1/import", json=DOCUMENT, headers=headers)
+    assert (reached.status_code, reached.headers["idempotency-replayed"]) == (200, "true")
+
+
 def test_what_is_exported_can_be_imported_unchanged(admin: TestClient) -> None:
     admin.post("/api/v1/import", json=DOCUMENT)
     exported = admin.get("/api/v1/export")
