@@ -104,6 +104,9 @@ def test_a_flag_reads_as_of_a_revision(admin: TestClient) -> None:
     assert (old.json()["defaultVariant"], old.headers["etag"]) == ("off", '"1"')
     assert admin.get(BANNER, params={"revision": 2}).json()["defaultVariant"] == "on"
     assert admin.get(BANNER, params={"revision": 3}).status_code == 404
+    put(admin, f"{BANNER}-2")
+    assert admin.get(f"{BANNER}-2", params={"revision": 4}).status_code == 200
+    assert admin.get(f"{BANNER}-2", params={"revision": 5}).status_code == 404
 
 
 @pytest.mark.parametrize("revision", ["0", "-1", "1.0", "x", "", "9" * 30, "01"])
