@@ -161,7 +161,12 @@ class TokenClaims(msgspec.Struct, frozen=True, kw_only=True):
 class TokenSigner(Protocol):
     """Makes tokens that the verifier of the same server accepts."""
 
-    def sign(self, claims: TokenClaims) -> str: ...
+    def sign(self, claims: TokenClaims) -> str:
+        """A token of these claims.
+
+        Raises InvalidInputError where they make it too long to be accepted.
+        """
+        ...
 
 
 class TokenVerifier(Protocol):
