@@ -11,7 +11,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-from burgee.errors import ConfigurationError, InvalidInputError, UnauthenticatedError
+from burgee.errors import ConfigurationError, Fault, InvalidInputError, UnauthenticatedError
 from burgee.formats import strict_json
 from burgee.model.json import JsonObject, JsonValue
 from burgee.ports import Clock, TokenClaims
@@ -43,6 +43,7 @@ class RsaTokenSigner:
         self._key_id = key_id(self._key.public_key())
 
     def sign(self, claims: TokenClaims) -> str:
+        """The token; one that the verifier would not read is refused instead."""
         payload: JsonObject = {
             "iss": ISSUER,
             "sub": claims.subject,
@@ -53,7 +54,11 @@ class RsaTokenSigner:
         if claims.flag_sets:
             payload["flagSets"] = list(claims.flag_sets)
         body = strict_json.encode(payload)
-        return _jws.encode(body, self._key, algorithm=_ALGORITHM, headers={"kid": self._key_id})
+        token = _jws.encode(body, self._key, algorithm=_ALGORITHM, headers={"kid": self._key_id})
+        if len(token) > MAX_TOKEN_BYTES:
+            message = f"the token would be longer than {MAX_TOKEN_BYTES} bytes: name fewer flag sets"
+            raise InvalidInputError([Fault("/flagSets", "token-too-long", message)])
+        return token
 
 
 class RsaTokenVerifier:

@@ -34,3 +34,6 @@ MAX_SAFE_INTEGER = 2**53 - 1
 
 MAX_WEIGHT_SUM = 2**31 - 1
 """Largest sum of weights of one fractional rule (flagd: MaxInt32)."""
+
+MAX_TOKEN_FLAG_SETS = 100
+"""How many flag sets a token may name: it travels with every request."""

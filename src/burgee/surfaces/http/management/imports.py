@@ -27,12 +27,12 @@ from burgee.surfaces.http.problems import FaultView
 
 def import_document(call: Call) -> Answer:
     """Publish every flag of a document, all of them or none; with dryRun only say what would change."""
+    reading = _read(call, call.services.limits)
+    documents = reading.documents
+    for document in documents:
+        call.services.access.require(call.identity, Permission.WRITE, document.flag_set.key)
 
     def attempt() -> Answer:
-        reading = _read(call, call.services.limits)
-        documents = reading.documents
-        for document in documents:
-            call.services.access.require(call.identity, Permission.WRITE, document.flag_set.key)
         if reading.faults:
             raise InvalidInputError([*reading.faults, *_rule_faults(call.services.inspector, documents)])
         dry_run = call.is_set("dryRun")

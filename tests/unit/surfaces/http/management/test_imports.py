@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from burgee.formats import flagd
+
 DOCUMENT: dict[str, Any] = {
     "flags": {
         "banner": {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "off"},
@@ -65,6 +67,19 @@ def test_an_import_repeats_by_its_key(admin: TestClient) -> None:
     assert again.headers["idempotency-replayed"] == "true"
 
 
+def test_a_remembered_answer_is_not_given_beyond_the_rights_of_who_asks(
+    admin: TestClient, as_role: Callable[..., TestClient]
+) -> None:
+    # Two tokens of one subject, one of them bound: to the memory of answers they are the same caller.
+    headers = {"idempotency-key": "import-2"}
+    assert admin.post("/api/v1/import", json=DOCUMENT, headers=headers).status_code == 200
+    bound = as_role("admin", "shop").post("/api/v1/import", json=DOCUMENT, headers=headers)
+    assert bound.status_code == 403
+    assert "idempotency-replayed" not in bound.headers
+    reached = as_role("admin", "shop", "default").post("/api/v1/import", json=DOCUMENT, headers=headers)
+    assert (reached.status_code, reached.headers["idempotency-replayed"]) == (200, "true")
+
+
 def test_what_is_exported_can_be_imported_unchanged(admin: TestClient) -> None:
     admin.post("/api/v1/import", json=DOCUMENT)
     exported = admin.get("/api/v1/export")
@@ -93,6 +108,37 @@ def test_a_bound_editor_imports_only_into_its_sets(as_role: Callable[..., TestCl
     assert bound.post("/api/v1/import", json=DOCUMENT).status_code == 403
     elsewhere = DOCUMENT | {"metadata": {"flagSetId": "other"}}
     assert bound.post("/api/v1/import?flagSet=shop", json=elsewhere).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("query", "flag_set_id", "status"),
+    [
+        ("", "sso/dev", 200),
+        ("&source=", "sso/dev", 200),
+        ("&replace=true", "sso/dev", 200),
+        ("&source=default.json", "sso/dev", 403),
+        ("&source=default.json&dryRun=true", "sso/dev", 403),
+    ],
+)
+def test_a_bound_editor_imports_no_place_before_other_sets(
+    as_role: Callable[..., TestClient], admin: TestClient, query: str, flag_set_id: str, status: int
+) -> None:
+    key = flagd.flag_set_key(flag_set_id)
+    bound = as_role("editor", key)
+    document = DOCUMENT | {"metadata": {"flagSetId": flag_set_id}}
+    for again in ("first", "again"):
+        response = bound.post(f"/api/v1/import?flagSet={key}{query}", json=document)
+        assert response.status_code == status, (again, response.text)
+    assert admin.get(f"/api/v1/flag-sets/{key}").status_code == (200 if status == 200 else 404)
+
+
+def test_a_bound_editor_does_not_import_away_the_id_of_its_set(
+    as_role: Callable[..., TestClient], admin: TestClient
+) -> None:
+    admin.put("/api/v1/flag-sets/shop", json={"metadata": {"flagSetId": "shop/1"}})
+    bound = as_role("editor", "shop")
+    assert bound.post("/api/v1/import?flagSet=shop&replace=true", json=DOCUMENT).status_code == 403
+    assert bound.post("/api/v1/import?flagSet=shop", json=DOCUMENT).status_code == 200
 
 
 @pytest.mark.parametrize(
