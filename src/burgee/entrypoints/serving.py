@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from burgee.adapters.data_folder import open_data_folder
 from burgee.bootstrap import open_application
+from burgee.entrypoints.log_lines import log_to_stderr
 from burgee.settings import Settings
 from burgee.surfaces.http.metrics import Counters
 from burgee.surfaces.http.node import Node, NodeOptions
@@ -35,6 +36,7 @@ def serve_node(
     on_ready: Callable[[], None] = lambda: None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; the exit status is 0 once everything in flight was answered."""
+    log_to_stderr()
     writer = str(open_data_folder(settings.data).writer_socket) if several else ""
     options = NodeOptions(
         open_to_all=settings.is_loopback,

@@ -1,6 +1,7 @@
 """One node in this process: what it is made of, how it greets, and that a signal ends it in order."""
 
 import asyncio
+import logging
 import os
 import re
 import signal
@@ -175,6 +176,14 @@ def test_only_who_shall_greet_does_and_all_say_that_they_are_ready(
     serve(on_ready=lambda: said.append("ready"))
     assert said == ["ready"]
     assert capsys.readouterr().out == ""
+
+
+def test_what_it_logs_says_why(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    log = logging.getLogger("burgee.refresh")
+    StandIn.meanwhile = lambda services: log.warning("refresh.failed", extra={"problem": "gone"})
+    serve()
+    assert capsys.readouterr().err.endswith(" WARNING refresh.failed problem=gone\n")
 
 
 def test_what_cannot_be_opened_is_never_ready(tmp_path: Path) -> None:
