@@ -24,6 +24,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     streams: int = 10_000
     connections: int = 12_000
     page_items: int = 1_000
+    faults: int = 1_000
 
 
 DEFAULT_LIMITS = Limits()

@@ -1,14 +1,18 @@
 """SqliteFlagStore: the FlagStore of one machine."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from burgee.adapters.high_water import HighWaterFile, Mark
 from burgee.adapters.sqlite.commits import Commit
 from burgee.adapters.sqlite.connections import Connections
+from burgee.adapters.sqlite.failures import ADVICE
 from burgee.adapters.sqlite.rows import audit, flag_sets, flags, head, history, idempotency
 from burgee.adapters.sqlite.verification import VerifiedSets, verify_all
-from burgee.errors import StoreDamagedError
+from burgee.adapters.wrappers.read_only import RETRY_SECONDS
+from burgee.errors import ReadOnlyError, StoreDamagedError
 from burgee.model.audit import AuditDraft, AuditEvent
 from burgee.model.change import ChangeSet, IdempotencyRecord, check_change_set
 from burgee.model.flag import Flag, FlagVersion, Tombstone
@@ -16,21 +20,23 @@ from burgee.model.flag_set import FlagSet
 from burgee.model.snapshot import Snapshot
 from burgee.ports import AuditQuery, Clock, FlagQuery
 
+_log = logging.getLogger("burgee.store")
+
 
 class SqliteFlagStore:
     """A FlagStore in one SQLite file, made where it is missing; WAL, every commit synced to disk.
 
     A read checks the hashes of what it reads and raises StoreDamagedError rather than answer wrongly.
     Beside the file `path` stands `path`-high-water. `open_sqlite_store` is the way in that also checks
-    the whole file against that mark and falls back to a snapshot.
+    the whole file against that mark and falls back to a snapshot. A write that meets damage is the last one:
+    from then on the store is read-only, until an operator acts.
 
     Raises StoreRefusedError for a newer schema, StoreDamagedError, UnavailableError.
     """
 
-    read_only_reason: str | None = None
-
     def __init__(self, path: str | Path, clock: Clock, *, vfs: str | None = None) -> None:
         self.path = Path(path).absolute()
+        self.read_only_reason: str | None = None
         self._clock = clock
         self._verified = VerifiedSets()
         self._high_water = high_water_of(self.path)
@@ -94,16 +100,14 @@ class SqliteFlagStore:
     def commit(self, changes: Sequence[ChangeSet]) -> tuple[AuditEvent, ...]:
         for change in changes:
             check_change_set(change)
-        with self.connections.writing() as connection:
-            commit = Commit(connection, now=self._clock(), verified=self._verified)
+        with self._writing() as commit:
             commit.apply(changes)
         for move in commit.moves:
             self._verified.moved(move.key, before=move.before, after=move.after)
         return self._acknowledged(commit)
 
     def append_audit(self, draft: AuditDraft) -> AuditEvent:
-        with self.connections.writing() as connection:
-            commit = Commit(connection, now=self._clock(), verified=self._verified)
+        with self._writing() as commit:
             commit.record([draft])
         return self._acknowledged(commit)[-1]
 
@@ -154,6 +158,19 @@ class SqliteFlagStore:
     def _current(self, flag_set: str, key: str) -> Flag | Tombstone | None:
         with self.connections.reading() as connection:
             return self._verified.current(connection, flag_set, key)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Commit]:
+        if self.read_only_reason is not None:
+            raise ReadOnlyError(self.read_only_reason, retry_after=RETRY_SECONDS)
+        try:
+            with self.connections.writing() as connection:
+                yield Commit(connection, now=self._clock(), verified=self._verified)
+        except StoreDamagedError as error:
+            # Trying again heals nothing, and what is written around damage makes the repair harder.
+            self.read_only_reason = f"{error}; serving what can be read; {ADVICE}"
+            _log.error("store.damaged", extra={"problem": str(error)})
+            raise ReadOnlyError(self.read_only_reason, retry_after=RETRY_SECONDS) from error
 
     def _acknowledged(self, commit: Commit) -> tuple[AuditEvent, ...]:
         if commit.events:

@@ -150,3 +150,43 @@ def test_validating_answers_and_writes_nothing(admin: TestClient, document: Any,
     assert response.json()["valid"] is valid
     assert bool(response.json()["faults"]) is not valid
     assert admin.get("/api/v1/flags").json()["items"] == []
+
+
+def rules(count: int, rule: Any) -> dict[str, Any]:
+    flag = DOCUMENT["flags"]["banner"]
+    return {"flags": {f"f{each}": flag | {"targeting": rule} for each in range(count)}}
+
+
+@pytest.mark.parametrize(("count", "told"), [(999, 999), (1000, 1000), (1001, 1001), (3000, 1001)])
+@pytest.mark.parametrize(
+    "document", [lambda count: rules(count, {"bogus": [1]}), lambda count: {"flags": [1] * count}]
+)
+def test_of_very_many_faults_a_thousand_are_told(
+    admin: TestClient, document: Callable[[int], Any], count: int, told: int
+) -> None:
+    content = json.dumps(document(count))
+    headers = {"content-type": "application/yaml"}
+    faults = admin.post("/api/v1/validate", content=content, headers=headers).json()["faults"]
+    assert len(faults) == told
+    assert (faults[-1]["code"] == "too-many-faults") is (count > 1000)
+
+
+def test_a_faulty_import_tells_no_more_either(admin: TestClient) -> None:
+    document = rules(1500, {"bogus": [1]})
+    document["flags"]["x"] = 1
+    errors = admin.post("/api/v1/import", json=document).json()["errors"]
+    assert (len(errors), errors[-1]["code"]) == (1001, "too-many-faults")
+
+
+def test_of_very_many_warnings_a_thousand_are_told(admin: TestClient) -> None:
+    unreachable = rules(1100, {"if": [True, "on", "off"]})
+    body = admin.post("/api/v1/validate", json=unreachable).json()
+    assert body["valid"] is True
+    assert len(body["warnings"]) == 1000
+
+
+def test_faults_of_evaluators_are_told_once_for_all_sets(admin: TestClient) -> None:
+    flag = DOCUMENT["flags"]["banner"]
+    flags = {f"f{each}": flag | {"metadata": {"flagSetId": f"s{each}"}} for each in range(5)}
+    body = admin.post("/api/v1/validate", json={"flags": flags, "$evaluators": {"e": {"bogus": [1]}}}).json()
+    assert [fault["pointer"] for fault in body["faults"]] == ["/evaluators/e/bogus"]
