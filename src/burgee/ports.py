@@ -26,6 +26,8 @@ ExportedHead: TypeAlias = Callable[[], tuple[int, str]]
 class FlagQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which flags to list. Results are ordered by (flag_set, key), starting after `after` (keyset paging)."""
 
+    within: tuple[str, ...] | None = None
+    """The flag sets that may be looked at, whatever else is asked for; None means all, () none."""
     flag_set: str | None = None
     status: FlagStatus | None = None
     tag: str | None = None
@@ -242,7 +244,12 @@ class TokenClaims(msgspec.Struct, frozen=True, kw_only=True):
 class TokenSigner(Protocol):
     """Makes tokens that the verifier of the same server accepts."""
 
-    def sign(self, claims: TokenClaims) -> str: ...
+    def sign(self, claims: TokenClaims) -> str:
+        """A token of these claims.
+
+        Raises InvalidInputError where they make it too long to be accepted.
+        """
+        ...
 
 
 class TokenVerifier(Protocol):

@@ -156,3 +156,14 @@ def alive(pid: int) -> bool:
         return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     except OSError:
         return False
+
+
+@pytest.mark.timeout(120)
+def test_workers_that_cannot_reach_their_writer_evaluate_all_the_same(tmp_path: Path) -> None:
+    in_the_way = tmp_path / "data" / "writer.sock" / "x"
+    in_the_way.mkdir(parents=True)
+    with running_server(tmp_path / "data", workers=2) as server:
+        for _ in range(8):
+            assert httpx.post(server.url + ONE, json={"context": {}}).status_code == 404
+            assert httpx.put(server.url + "/api/v1/flags/a", json=FLAG).status_code in {401, 503}
+    assert "writer.unreachable problem=" in (tmp_path / "data.log").read_text()

@@ -154,3 +154,17 @@ def test_a_key_that_is_not_there_stops_the_start_and_frees_the_folder(tmp_path: 
         pass
     with open_application(settings_for(tmp_path)):
         pass
+
+
+def test_a_write_that_meets_damage_turns_the_server_read_only_and_its_status_says_so(tmp_path: Path) -> None:
+    with open_application(settings_for(tmp_path)) as services:
+        put(services, "a")
+        database = tmp_path / "data" / "flags.db"
+        database.rename(database.with_name("lost"))
+        assert not services.refresher.status().read_only
+        with pytest.raises(ReadOnlyError):
+            put(services, "b")
+        status = services.refresher.status()
+        assert status.read_only
+        assert "deleted or replaced" in status.message
+        assert keys(services) == ["a"]

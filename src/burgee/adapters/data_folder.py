@@ -1,10 +1,11 @@
 """The data folder: what one server owns on disk, and the lock that keeps a second server out."""
 
+import errno
 import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -58,9 +59,9 @@ class DataFolder(msgspec.Struct, frozen=True):
 
         The kernel lets go of it when the last of them ends, however it ends.
 
-        Raises StoreRefusedError naming the holder where another server has it.
+        Raises StoreRefusedError naming the holder where another server has it, or why it cannot be locked.
         """
-        descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = self._lock_descriptor()
         if not _taken(descriptor):
             os.close(descriptor)
             raise StoreRefusedError(_refusal(self.path, self._written_holder()))
@@ -68,6 +69,18 @@ class DataFolder(msgspec.Struct, frozen=True):
         lock = FolderLock(descriptor)
         lock.announce(url)
         return lock
+
+    def _lock_descriptor(self) -> int:
+        try:
+            return os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise StoreRefusedError(f"{self.lock_file} cannot be opened: {error.strerror}") from error
+        # What cannot be written can still be locked and served; without a lock file, the folder itself is.
+        try:
+            return os.open(self.lock_file, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
 
     def lock_holder(self) -> LockHolder | None:
         """The server that has the folder now, None where no living process does."""
@@ -98,10 +111,12 @@ class FolderLock:
         self.descriptor = descriptor
 
     def announce(self, url: str) -> None:
-        """Write who has the folder, for the message that a second server gets."""
+        """Write who has the folder, for the message that a second server gets, where that can be written."""
         holder = msgspec.json.encode(LockHolder(pid=os.getpid(), url=url))
-        os.ftruncate(self.descriptor, 0)
-        os.pwrite(self.descriptor, holder, 0)
+        with suppress(OSError):
+            # Over what is there: a full disk still has room for that, and no longer once it is cut off.
+            os.pwrite(self.descriptor, holder, 0)
+            os.ftruncate(self.descriptor, len(holder))
 
     def release(self) -> None:
         """Close the descriptor; a second call does nothing."""

@@ -13,7 +13,8 @@ def search_text(flag: Flag) -> str:
 def flag_matches(flag: Flag, query: FlagQuery) -> bool:
     """Whether `flag` is one of those that `query` asks for, its limit aside."""
     return (
-        (query.flag_set is None or flag.flag_set == query.flag_set)
+        (query.within is None or flag.flag_set in query.within)
+        and (query.flag_set is None or flag.flag_set == query.flag_set)
         and (query.status is None or flag.status is query.status)
         and (query.tag is None or query.tag in flag.tags)
         and query.search.casefold() in search_text(flag)

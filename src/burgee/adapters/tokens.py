@@ -11,7 +11,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from burgee.adapters.rsa_keys import MIN_KEY_BITS, key_id, read_private_key, read_public_key
 from burgee.adapters.token_claims import ISSUER, ClaimRules
 from burgee.adapters.token_parts import MAX_TOKEN_BYTES, read_object, take_apart
-from burgee.errors import ConfigurationError, KeysUnavailableError, UnauthenticatedError
+from burgee.errors import (
+    ConfigurationError,
+    Fault,
+    InvalidInputError,
+    KeysUnavailableError,
+    UnauthenticatedError,
+)
 from burgee.formats import strict_json
 from burgee.model.json import JsonObject
 from burgee.ports import Clock, TokenClaims
@@ -98,6 +104,7 @@ class RsaTokenSigner:
         self._key_id = key_id(self._key.public_key())
 
     def sign(self, claims: TokenClaims) -> str:
+        """The token; one that the verifier would not read is refused instead."""
         payload: JsonObject = {
             "iss": ISSUER,
             "sub": claims.subject,
@@ -108,7 +115,11 @@ class RsaTokenSigner:
         if claims.flag_sets:
             payload["flagSets"] = list(claims.flag_sets)
         body = strict_json.encode(payload)
-        return _jws.encode(body, self._key, algorithm=_ALGORITHM, headers={"kid": self._key_id})
+        token = _jws.encode(body, self._key, algorithm=_ALGORITHM, headers={"kid": self._key_id})
+        if len(token) > MAX_TOKEN_BYTES:
+            message = f"the token would be longer than {MAX_TOKEN_BYTES} bytes: name fewer flag sets"
+            raise InvalidInputError([Fault("/flagSets", "token-too-long", message)])
+        return token
 
 
 class RsaTokenVerifier:

@@ -114,12 +114,8 @@ class _Writer(ExpressionWriter):
             slow = nodes.call(f"fractional_{kind}", nodes.name("context"), nodes.cell(key), arguments)
             otherwise = ast.Return(nodes.call("conclude", slow))
             hashed = text if kind == "v2" else nodes.call("cbor_text", text)
-        # The hash takes a text as its UTF-8 by itself.
-        place = (
-            nodes.call("murmur3_of_text", hashed, nodes.literal(0), nodes.literal(False))
-            if kind == "v2"
-            else nodes.call("murmur3", hashed)
-        )
+        # As bytes: given a text with half a character, the C function would end the process.
+        place = nodes.call("murmur3", nodes.method(hashed, "encode") if kind == "v2" else hashed)
         product = ast.BinOp(place, ast.Mult(), nodes.cell(total))
         found = ast.Assign([nodes.store(bucket)], ast.BinOp(product, ast.RShift(), nodes.literal(32)))
         return [

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from mmh3 import hash as murmur3_of_text
 from mmh3 import mmh3_32_uintdigest
 
 from burgee.engine import fractional, loops, operators, semver
@@ -36,7 +35,6 @@ RUNTIME: dict[str, Any] = {NAMES[operator]: function for operator, function in F
     "lookup": operators.lookup,
     "version_of": semver.version_of,
     "murmur3": mmh3_32_uintdigest,
-    "murmur3_of_text": murmur3_of_text,
     "cbor_text": fractional.cbor_text,
     "fractional_v2": fractional.fractional_v2,
     "fractional_v3": fractional.fractional_v3,

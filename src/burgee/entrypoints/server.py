@@ -95,13 +95,22 @@ def _address(listening: socket.socket) -> str:
 
 @contextlib.contextmanager
 def _announced(path: Path, url: str, ops_url: str) -> Iterator[None]:
-    """`server.json`: where the server of this folder is, for the command line."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.encode({"pid": os.getpid(), "url": url, "opsUrl": ops_url}))
+    """`server.json`: where the server of this folder is, for the command line; none on a full disk."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.encode({"pid": os.getpid(), "url": url, "opsUrl": ops_url}))
+    except OSError as error:
+        _say(f"{path} cannot be written: {error.strerror}; the server starts without it")
+        _remove(path)
     try:
         yield
     finally:
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
 
 

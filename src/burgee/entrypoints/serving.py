@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 from burgee.adapters.data_folder import open_data_folder
 from burgee.bootstrap import open_application
+from burgee.entrypoints.log_lines import log_to_stderr
+from burgee.errors import UnavailableError
+from burgee.service.access import Access
 from burgee.settings import Settings
 from burgee.surfaces.http.cors import Cors
 from burgee.surfaces.http.metrics import Counters
@@ -36,6 +39,7 @@ def serve_node(
     on_ready: Callable[[], None] = lambda: None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; the exit status is 0 once everything in flight was answered."""
+    log_to_stderr()
     writer = str(open_data_folder(settings.data).writer_socket) if several else ""
     options = NodeOptions(
         open_to_all=settings.is_loopback,
@@ -51,8 +55,7 @@ def serve_node(
 
         def ready() -> None:
             if greet:
-                code = services.access.create_sign_in_code(SIGN_IN_SECONDS)
-                print(_greeting(settings.public_url or url, code), flush=True)
+                print(_greeting(settings.public_url or url, services.access), flush=True)
             on_ready()
 
         async def main() -> None:
@@ -68,8 +71,13 @@ def serve_node(
     return 0
 
 
-def _greeting(url: str, code: str) -> str:
+def _greeting(url: str, access: Access) -> str:
     minutes = int(SIGN_IN_SECONDS // 60)
+    try:
+        code = access.create_sign_in_code(SIGN_IN_SECONDS)
+    except UnavailableError as error:
+        # Evaluation outlives its store: nobody can sign in by link, but flags are answered.
+        return f"Burgee is listening on {url}\nNo sign-in link could be made: {error}"
     return (
         f"Burgee is listening on {url}\nSign in (once, within {minutes} minutes): {url}/sign-in?code={code}"
     )

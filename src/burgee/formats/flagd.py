@@ -9,12 +9,14 @@ flags with members that they do not know.
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Literal
 
 import msgspec
 
 from burgee.errors import Fault, InvalidInputError
 from burgee.formats import strict_json, strict_yaml
+from burgee.formats.fault_list import FaultList, TooManyFaultsError
 from burgee.formats.strict_json import escaped
 from burgee.model.flag import DEFAULT_FLAG_SET, KEY_PATTERN, Flag, FlagStatus, MetadataValue
 from burgee.model.flag_set import FlagSet
@@ -36,7 +38,7 @@ class FlagSetDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What a document holds, and what is wrong with its structure; faulty flags are left out."""
+    """What a document holds, and `limits.faults` of its faults of structure; faulty flags are left out."""
 
     documents: tuple[FlagSetDocument, ...]
     faults: tuple[Fault, ...] = ()
@@ -58,7 +60,8 @@ def read(
     decode = strict_yaml.decode if syntax == "yaml" else strict_json.decode
     document = decode(data, max_bytes=limits.import_bytes, limits=limits)
     reader = _Reader(limits)
-    with collections_held():
+    found: tuple[FlagSetDocument, ...] = ()
+    with collections_held(), suppress(TooManyFaultsError):
         found = reader.document(document, flag_set or DEFAULT_FLAG_SET, source)
     return Reading(documents=found, faults=tuple(reader.faults))
 
@@ -125,7 +128,8 @@ class _Reader:
         self._limits = limits
         self._is_for_providers = False
         self._ids: dict[str, str] = {}
-        self.faults: list[Fault] = []
+        self.faults = FaultList(limits.faults)
+        self._fault = self.faults.add
 
     def document(self, value: JsonValue, flag_set: str, source: str) -> tuple[FlagSetDocument, ...]:
         if not isinstance(value, dict):
@@ -200,6 +204,7 @@ class _Reader:
         before = len(self.faults)
         if not KEY_PATTERN.fullmatch(key):
             self._fault(pointer, "invalid-key", "a flag key is 1 to 128 of A-Z a-z 0-9 . _ -")
+            return None  # no more pointers with a key that may be long
         if not isinstance(definition, dict):
             self._fault(pointer, "wrong-type", "a flag is an object")
             return None
@@ -286,14 +291,10 @@ class _Reader:
         return rules
 
     def _set_key(self, key: JsonValue, pointer: str) -> str:
-        if isinstance(key, str) and key == "":
-            return DEFAULT_FLAG_SET
-        if isinstance(key, str):
+        if not isinstance(key, str):
+            self._fault(pointer, "wrong-type", "`flagSetId` is a text")
+        elif key:
             found = flag_set_key(key)
             self._ids[found] = key
             return found
-        self._fault(pointer, "wrong-type", "`flagSetId` is a text")
         return DEFAULT_FLAG_SET
-
-    def _fault(self, pointer: str, code: str, message: str) -> None:
-        self.faults.append(Fault(pointer, code, message))

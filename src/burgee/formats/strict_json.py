@@ -6,7 +6,8 @@ digits as a double, lone surrogates, bad UTF-8, a byte order mark, UTF-16.
 
 import json
 import re
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -18,6 +19,9 @@ _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 _LONG_BYTES = 4096
 _PLACE = re.compile(r"\(byte (\d+)\)")
+
+_Steps: TypeAlias = "tuple[_Steps, str | int] | None"
+"""The way to a place, the last step first."""
 
 
 def decode(data: bytes, *, max_bytes: int | None = None, limits: Limits = DEFAULT_LIMITS) -> JsonValue:
@@ -107,16 +111,27 @@ def loses_digits(number: int) -> bool:
 
 def check_depth(value: Any, limits: Limits) -> None:
     """Raises LimitExceededError where objects and arrays are nested deeper than `limits.json_depth`."""
-    waiting: list[tuple[Any, int, str]] = [(value, 1, "")]
+    # The way to an item is a chain of its steps: a pointer for each would be long work under a long key.
+    waiting: list[tuple[Any, int, _Steps]] = [(value, 1, None)]
     while waiting:
-        item, depth, pointer = waiting.pop()
-        if type(item) is not dict and type(item) is not list:
-            continue
+        item, depth, steps = waiting.pop()
         if depth > limits.json_depth:
             words = f"the document is nested deeper than {limits.json_depth} levels"
-            raise LimitExceededError(pointer, "too-deep", words)
+            raise LimitExceededError(_pointer(steps), "too-deep", words)
         pairs = item.items() if type(item) is dict else enumerate(item)
-        waiting += [(inner, depth + 1, f"{pointer}/{escaped(str(key))}") for key, inner in pairs]
+        waiting += [
+            (inner, depth + 1, (steps, key))
+            for key, inner in pairs
+            if type(inner) is dict or type(inner) is list
+        ]
+
+
+def _pointer(steps: "_Steps") -> str:
+    keys: list[str] = []
+    while steps is not None:
+        steps, key = steps
+        keys.append(f"/{escaped(str(key))}")
+    return "".join(reversed(keys))
 
 
 def escaped(key: str) -> str:
@@ -146,19 +161,17 @@ def _refuse_duplicates(data: bytes) -> None:
 
     tree = json.loads(data, object_pairs_hook=members)
     if found:
-        pointer, key = next(iter(_doubled(tree, "")))
-        raise MalformedError("duplicate-key", f"the key {key!r} stands twice in one object", pointer=pointer)
+        steps, key = next(_doubled(tree, None))
+        words = f"the key {key!r} stands twice in one object"
+        raise MalformedError("duplicate-key", words, pointer=_pointer((steps, key)))
 
 
-def _doubled(value: Any, pointer: str) -> list[tuple[str, str]]:
-    places: list[tuple[str, str]] = []
+def _doubled(value: Any, steps: _Steps) -> Iterator[tuple[_Steps, str]]:
     if isinstance(value, _Doubled):
-        places.append((f"{pointer}/{escaped(value.key)}", value.key))
-    if isinstance(value, dict | list):
-        pairs = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, item in pairs:
-            places += _doubled(item, f"{pointer}/{escaped(str(key))}")
-    return places
+        yield steps, value.key
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(item, dict | list):
+            yield from _doubled(item, (steps, key))
 
 
 def _explained(data: bytes, error: Exception, limits: Limits) -> MalformedError | LimitExceededError:

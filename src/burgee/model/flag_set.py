@@ -23,7 +23,7 @@ class FlagSet(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     `revision` grows by one with every publish of anything in the set; 0 means never published.
     `source` is the name a flagd selector `source=...` finds it by. Where several sets hold one key and a
-    caller names none, the highest `priority` answers, then the later key in code point order.
+    caller names none, the highest `priority` answers, then `default`, then the later key by code points.
     `fractional` None means the server's default. `evaluators` are named rules for `$ref`.
     """
 

@@ -24,6 +24,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     streams: int = 10_000
     connections: int = 12_000
     page_items: int = 1_000
+    faults: int = 1_000
 
 
 DEFAULT_LIMITS = Limits()
@@ -34,3 +35,6 @@ MAX_SAFE_INTEGER = 2**53 - 1
 
 MAX_WEIGHT_SUM = 2**31 - 1
 """Largest sum of weights of one fractional rule (flagd: MaxInt32)."""
+
+MAX_TOKEN_FLAG_SETS = 100
+"""How many flag sets a token may name: it travels with every request."""

@@ -19,6 +19,7 @@ from burgee.errors import (
 )
 from burgee.model.audit import AuditDraft
 from burgee.model.flag import KEY_PATTERN
+from burgee.model.limits import MAX_TOKEN_FLAG_SETS
 from burgee.ports import Clock, FlagStore, SignInCodes, TokenClaims, TokenSigner, TokenVerifier
 from burgee.service.verified_tokens import VerifiedTokens, hash_of
 
@@ -250,7 +251,10 @@ def _check_grant(subject: str, ttl_seconds: float, flag_sets: tuple[str, ...]) -
         faults.append(Fault("/subject", "invalid-subject", "a subject is 1 to 256 printable characters"))
     if not 1 <= ttl_seconds <= MAX_TOKEN_SECONDS:
         faults.append(Fault("/ttlSeconds", "invalid-ttl", f"a token lives 1 to {MAX_TOKEN_SECONDS} seconds"))
-    for index, key in enumerate(flag_sets):
+    if len(flag_sets) > MAX_TOKEN_FLAG_SETS:
+        words = f"a token names at most {MAX_TOKEN_FLAG_SETS} flag sets"
+        faults.append(Fault("/flagSets", "too-many-flag-sets", words))
+    for index, key in enumerate(flag_sets[:MAX_TOKEN_FLAG_SETS]):
         if not KEY_PATTERN.fullmatch(key):
             faults.append(Fault(f"/flagSets/{index}", "invalid-key", "this is not the key of a flag set"))
     if faults:

@@ -10,6 +10,7 @@ from burgee.model.flag import DEFAULT_FLAG_SET, Flag, FlagStatus, FlagVersion
 from burgee.model.flag_set import FlagSet
 from burgee.model.snapshot import Snapshot
 from burgee.ports import FlagQuery, FlagStore
+from burgee.service.history import flag_at
 
 Item = TypeVar("Item")
 
@@ -68,6 +69,7 @@ class Browser:
     def flags(
         self,
         *,
+        within: tuple[str, ...] | None = None,
         flag_set: str | None = None,
         status: FlagStatus | None = None,
         tag: str | None = None,
@@ -75,11 +77,12 @@ class Browser:
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page[Flag]:
-        """Flags ordered by (flag set, key), at most `limit` of them after `cursor`.
+        """Flags ordered by (flag set, key), at most `limit` after `cursor`; `within` None looks at all sets.
 
         Raises InvalidInputError (`invalid-cursor`).
         """
         query = FlagQuery(
+            within=within,
             flag_set=flag_set,
             status=status,
             tag=tag,
@@ -112,12 +115,9 @@ class Browser:
     def flag_at(self, flag_set: str, key: str, *, revision: int) -> FlagVersion:
         """The flag's last step at or below `revision`; its `flag` is None where that step deleted it.
 
-        Raises NotFoundError where the flag did not exist yet.
+        Raises NotFoundError where the flag did not exist yet, or its set has not come to that revision.
         """
-        found = self._store.flag_at(flag_set, key, revision=revision)
-        if found is None:
-            raise NotFoundError(f"there was no flag {key} in flag set {flag_set} at revision {revision}")
-        return found
+        return flag_at(self._store, self.flag_set(flag_set), key, revision=revision)
 
     def snapshot(self, flag_set: str) -> Snapshot:
         """The whole set at one revision.

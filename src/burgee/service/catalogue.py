@@ -4,7 +4,6 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from operator import attrgetter
 
 import msgspec
 
@@ -22,9 +21,9 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What one selector sees.
 
     `fingerprint` changes exactly when a flag set in it does, in every process and after every restart.
-    `flags` answers for a key: the set with the highest priority wins, then the later set key. `ordered`
-    is everything by flag set, then key; a key may stand there once for each set. `reflection` is the
-    selector as metadata.
+    `flags` answers for a key: the set with the highest priority wins, then the set `default`, then the
+    later set key. `ordered` is everything by flag set, then key; a key may stand there once for each set.
+    `reflection` is the selector as metadata.
     """
 
     fingerprint: str
@@ -155,9 +154,7 @@ def _selection(
         flags = programs[0].flags
     else:
         flags = {}
-        for program in sorted(
-            programs, key=attrgetter("snapshot.flag_set.priority", "snapshot.flag_set.key")
-        ):
+        for program in sorted(programs, key=_rank):
             flags.update(program.flags)
     return Selection(
         fingerprint=_fingerprint(selector, programs, generation),
@@ -165,6 +162,12 @@ def _selection(
         ordered=ordered,
         reflection=selector.reflection if selector is not None else {},
     )
+
+
+def _rank(program: Program) -> tuple[int, bool, str]:
+    # A new set must not take over what callers without a selector get, only because of its name.
+    flag_set = program.snapshot.flag_set
+    return flag_set.priority, flag_set.key == DEFAULT_FLAG_SET, flag_set.key
 
 
 def _fingerprint(

@@ -8,6 +8,7 @@ from burgee.model.json import JsonObject
 from burgee.service.audit_drafts import flag_event
 from burgee.service.commit import Base
 from burgee.service.drafts import FlagDraft, draft_of_flag, flag_draft, form_of, same_content
+from burgee.service.history import flag_at
 from burgee.service.intent import NO_CONDITION, Author, Precondition, Published, Remember
 from burgee.service.merge_patch import merge
 from burgee.service.next_version import next_flag
@@ -123,15 +124,16 @@ class FlagPublishing(Publishing):
 
         That it is the same flag as before is why the tombstone of its key does not stand in the way.
 
-        Raises NotFoundError where it did not exist then, VersionConflictError.
+        Raises NotFoundError where it did not exist then or the set has not come to that revision,
+        VersionConflictError.
         """
 
         def attempt() -> Published:
             base = self._committer.base(flag_set)
             there = self._committer.entity(flag_set, key)
             precondition.require(f"flag {key}", there.version if isinstance(there, Flag) else 0)
-            step = self._store.flag_at(flag_set, key, revision=revision)
-            if step is None or step.flag is None:
+            step = flag_at(self._store, base.flag_set, key, revision=revision)
+            if step.flag is None:
                 raise NotFoundError(f"there was no flag {key} in flag set {flag_set} at revision {revision}")
             return self._write(
                 base,

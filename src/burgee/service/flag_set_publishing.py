@@ -11,6 +11,7 @@ from burgee.service.drafts import FlagSetDraft, draft_of_flag_set, flag_set_draf
 from burgee.service.intent import NO_CONDITION, Author, Precondition, Published, Remember
 from burgee.service.merge_patch import merge
 from burgee.service.publishing import Publishing
+from burgee.service.standing import require_same_standing
 
 
 class FlagSetPublishing(Publishing):
@@ -27,7 +28,8 @@ class FlagSetPublishing(Publishing):
     ) -> Published:
         """Create the flag set or replace what is written of it; its flags stay.
 
-        Raises AlreadyExistsError, VersionConflictError (`current` is a revision).
+        Raises AlreadyExistsError, VersionConflictError (`current` is a revision), and ForbiddenError for a
+        bound author who would change how the set stands among the others.
         """
 
         def attempt() -> Published:
@@ -48,7 +50,7 @@ class FlagSetPublishing(Publishing):
     ) -> Published:
         """Apply a JSON merge patch (RFC 7396) to what a client writes of the flag set.
 
-        Raises NotFoundError, VersionConflictError (`current` is a revision).
+        Raises NotFoundError, VersionConflictError (`current` is a revision), ForbiddenError as a put does.
         """
 
         def attempt() -> Published:
@@ -69,6 +71,7 @@ class FlagSetPublishing(Publishing):
             return Published(flag_set=base.flag_set, changed=False)
         content = {name: getattr(draft, name) for name in FlagSetDraft.__struct_fields__}
         after = msgspec.structs.replace(self._next_set(base, author), **content)
+        require_same_standing(base.flag_set, after, author=author)
         faults = list(self._inspector.flag_set(after))
         if after.evaluators != base.flag_set.evaluators:
             broken = self._inspector.new_faults(base.flags, before=base.flag_set, after=after)

@@ -21,6 +21,7 @@ from burgee.service.flag_publishing import TOMBSTONE_SECONDS, key_reserved
 from burgee.service.inspection import Inspector
 from burgee.service.intent import Author
 from burgee.service.next_version import next_flag, next_flag_set
+from burgee.service.standing import require_same_standing
 
 Change: TypeAlias = Literal["created", "updated", "deleted", "unchanged"]
 
@@ -70,7 +71,8 @@ class Importer:
         evaluators and metadata are added or replaced one by one. What the flagd format does not say (name,
         description, tags, priority) stays as it is. `lenient` lets faulty targeting in, as a warning.
 
-        Raises InvalidInputError with the faults of all documents, KeyReservedError unless `force`.
+        Raises InvalidInputError with the faults of all documents, KeyReservedError unless `force`, and
+        ForbiddenError for a bound author who would change how a set stands among the others.
         """
         drafts = [
             _SetImport(self._committer, self._inspector, document, at=self._clock(), author=author)
@@ -122,6 +124,7 @@ class _SetImport:
         """Compare the document with what is there; returns everything that forbids the import."""
         wanted = self._document.flag_set
         self._after = _flag_set_after(self._after, wanted, replace=replace)
+        require_same_standing(self.base.flag_set, self._after, author=self._author)
         faults = [
             fault._replace(pointer=_set_pointer(fault.pointer))
             for fault in self._inspector.flag_set(self._after)

@@ -13,11 +13,12 @@ from burgee.model.flag_set import FlagSet
 
 
 class Author(msgspec.Struct, frozen=True, kw_only=True):
-    """Who publishes, for the audit log."""
+    """Who publishes, for the audit log; one that `is_bound` may write some flag sets and not all."""
 
     subject: str
     request_id: str = ""
     reason: str = ""
+    is_bound: bool = False
 
 
 class Precondition(msgspec.Struct, frozen=True, kw_only=True):

@@ -157,8 +157,10 @@ class Refresher:
         return found
 
     def _regressed(self) -> str:
+        # What is served is read first: a publish of our own between the two reads moves both on.
+        revisions = self._live.current.revisions
         stored = {each.key: each.revision for each in self._store.flag_sets()}
-        for key, served in self._live.current.revisions.items():
+        for key, served in revisions.items():
             if stored.get(key, 0) < served:
                 return (
                     f"flag set {key} is at revision {stored.get(key, 0)} in the store, but {served} is served"

@@ -116,6 +116,35 @@ class ReadingContract(StoreUnderTest):
                 break
         assert seen == [(flag_set, key) for flag_set in "abc" for key in ("Same", "same")]
 
+    @pytest.mark.parametrize(
+        ("within", "found"),
+        [
+            (None, "abc"),
+            ((), ""),
+            (("b",), "b"),
+            (("c", "a"), "ac"),
+            (("b", "nowhere"), "b"),
+            (("nowhere",), ""),
+            (("B",), ""),
+            (("a,b",), ""),
+            (("%",), ""),
+        ],
+    )
+    def test_only_flags_within_the_sets_named_are_found_and_fill_the_page(
+        self, store: FlagStore, within: tuple[str, ...] | None, found: str
+    ) -> None:
+        for flag_set in "abc":
+            publish(store, a_flag(flag_set=flag_set, key="same"), flag_set=flag_set)
+        flags = store.find_flags(FlagQuery(within=within))
+        assert "".join(flag.flag_set for flag in flags) == found
+        assert store.find_flags(FlagQuery(within=within, limit=1)) == flags[:1]
+        assert store.find_flags(FlagQuery(within=within, flag_set="b")) == tuple(
+            flag for flag in flags if flag.flag_set == "b"
+        )
+        assert store.find_flags(FlagQuery(within=within, after=("a", "same"))) == tuple(
+            flag for flag in flags if flag.flag_set != "a"
+        )
+
     @pytest.mark.parametrize("limit", [0, -1])
     def test_a_page_of_no_flags_is_empty(self, store: FlagStore, limit: int) -> None:
         publish(store, a_flag())

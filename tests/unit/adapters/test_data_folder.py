@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import stat
@@ -5,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -153,3 +155,58 @@ while True:
     finally:
         asker.kill()
         asker.wait()
+
+
+def refuse_writing(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """From now on nothing can be opened for writing, as on a file system that is mounted read-only."""
+    opening = os.open
+
+    def refused(path: Any, flags: int, *mode: int, **options: Any) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise OSError(number, os.strerror(number), path)
+        return opening(path, flags, *mode, **options)
+
+    monkeypatch.setattr(os, "open", refused)
+
+
+@pytest.mark.parametrize("used_before", [True, False])
+def test_what_cannot_be_written_can_still_be_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, used_before: bool
+) -> None:
+    if used_before:
+        open_data_folder(tmp_path).lock().release()
+    refuse_writing(monkeypatch, errno.EROFS)
+    folder = open_data_folder(tmp_path)
+    with folder.lock("http://127.0.0.1:8016"), pytest.raises(StoreRefusedError, match="in use"):
+        folder.lock()
+    folder.lock().release()
+    assert folder.lock_file.exists() is used_before
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC])
+def test_a_lock_that_cannot_be_made_is_refused_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    refuse_writing(monkeypatch, number)
+    with pytest.raises(StoreRefusedError, match=os.strerror(number)):
+        open_data_folder(tmp_path).lock()
+
+
+def test_a_full_disk_takes_the_name_of_the_holder_but_not_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    folder = open_data_folder(tmp_path)
+    with folder.lock("http://127.0.0.1:8016"):
+        assert folder.lock_holder() == LockHolder(pid=0)
+
+
+@pytest.mark.parametrize("url", ["", "http://127.0.0.1:8016", "http://127.0.0.1:8016/and/more"])
+def test_a_name_replaces_the_one_before_as_a_whole(tmp_path: Path, url: str) -> None:
+    folder = open_data_folder(tmp_path)
+    with folder.lock("http://127.0.0.1:8016") as lock:
+        lock.announce(url)
+        assert folder.lock_holder() == LockHolder(pid=os.getpid(), url=url)

@@ -123,6 +123,7 @@ class SameBehaviour(RuleBasedStateMachine):
         self.sqlite = self.open()
 
     @rule(
+        within=st.none() | st.lists(SETS, max_size=2).map(tuple),
         flag_set=st.none() | SETS,
         status=st.none() | st.sampled_from(FlagStatus),
         tag=st.none() | TEXT,
@@ -132,6 +133,7 @@ class SameBehaviour(RuleBasedStateMachine):
     )
     def find(
         self,
+        within: tuple[str, ...] | None,
         flag_set: str | None,
         status: FlagStatus | None,
         tag: str | None,
@@ -139,7 +141,15 @@ class SameBehaviour(RuleBasedStateMachine):
         after: tuple[str, str] | None,
         limit: int,
     ) -> None:
-        query = FlagQuery(flag_set=flag_set, status=status, tag=tag, search=search, after=after, limit=limit)
+        query = FlagQuery(
+            within=within,
+            flag_set=flag_set,
+            status=status,
+            tag=tag,
+            search=search,
+            after=after,
+            limit=limit,
+        )
         assert _form(self.memory.find_flags(query)) == _form(self.sqlite.find_flags(query))
 
     @precondition(lambda self: self.memory.flag_sets())

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from burgee.adapters.local_key import new_signing_key
 from burgee.adapters.tokens import MAX_TOKEN_BYTES, RsaTokenSigner, RsaTokenVerifier, key_id
-from burgee.errors import ConfigurationError, UnauthenticatedError
+from burgee.errors import ConfigurationError, InvalidInputError, UnauthenticatedError
 from burgee.ports import TokenClaims
 
 NOW = 1_800_000_000
@@ -71,6 +71,28 @@ def mac(secret: bytes, digest: str, alg: str) -> str:
 
 def unsigned(alg: Any, signature: str = "") -> str:
     return f"{b64(json.dumps({'alg': alg}).encode())}.{b64(json.dumps(CLAIMS).encode())}.{signature}"
+
+
+def test_what_is_signed_is_believed_and_what_would_not_be_is_not_signed() -> None:
+    signer, keys = RsaTokenSigner(ours()), tuple(f"{number:0>51}" for number in range(100))
+    lengths, refused = [], []
+    for characters in range(1, 400):
+        flag_sets = (*keys, "x" * characters)
+        asked = TokenClaims(
+            subject="ada", role="admin", issued_at=NOW, expires_at=NOW + 60, flag_sets=flag_sets
+        )
+        try:
+            token = signer.sign(asked)
+        except InvalidInputError as error:
+            refused.append(characters)
+            assert [(fault.pointer, fault.code) for fault in error.faults] == [
+                ("/flagSets", "token-too-long")
+            ]
+        else:
+            lengths.append(len(token))
+            assert verifier().verify(token) == asked
+    assert refused == list(range(len(lengths) + 1, 400))
+    assert MAX_TOKEN_BYTES - 2 < max(lengths) <= MAX_TOKEN_BYTES
 
 
 def forgeries() -> Iterator[tuple[str, str]]:

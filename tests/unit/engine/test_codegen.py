@@ -25,7 +25,7 @@ HOSTILE = [
     "'x); import os #'", "');__import__('os')#", "\x00", "\x7f", "é", "\u2028", "\u202e", "\U0001f600", " ", "$", "~/", "lambda: 1",
 ]  # fmt: skip
 ON_OFF: JsonObject = {"on": True, "off": False}
-METHODS = {"get", "startswith", "endswith"}
+METHODS = {"encode", "get", "startswith", "endswith"}
 
 
 def compiled(

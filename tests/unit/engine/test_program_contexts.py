@@ -2,13 +2,14 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from burgee.engine.program import compile_program
 from burgee.model.flag import Flag
 from burgee.model.flag_set import FlagSet, FractionalGeneration
-from burgee.model.resolution import ErrorCode
+from burgee.model.resolution import ErrorCode, Reason
 from burgee.model.snapshot import Snapshot
 
 FLAG_VARIANTS: dict[str, Any] = {"on": 1, "off": 0, "true": 2}
@@ -76,3 +77,20 @@ def test_no_context_makes_an_evaluation_raise_and_each_answers_the_same_twice(
             assert any(resolution is each for each in flag.resolutions)
             assert resolution.error_code is not ErrorCode.PARSE_ERROR
     assert repr(context) == before
+
+
+@pytest.mark.parametrize("generation", list(FractionalGeneration))
+@pytest.mark.parametrize("own", [True, False])
+def test_half_a_character_ends_no_process(generation: FractionalGeneration, own: bool) -> None:
+    subject: list[Any] = [] if own else [{"cat": ["x", {"var": "targetingKey"}]}]
+    flag = Flag(
+        id="i",
+        key="f",
+        variants={"a": 1, "b": 2},
+        default_variant="a",
+        targeting={"fractional": [*subject, ["a", 1], ["b", 1]]},
+    )
+    program = compile_program(
+        Snapshot(flag_set=FlagSet(fractional=generation), flags=(flag,)), clock=lambda: 0
+    )
+    assert program.evaluate("f", {"targetingKey": "\ud800"}).reason is Reason.ERROR

@@ -115,6 +115,33 @@ def test_what_a_killed_server_left_behind_is_replaced(tmp_path: Path, alone: Alo
     assert told[0]["pid"] == os.getpid()
 
 
+def a_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def a_full_disk(path: Path) -> None:
+    path.symlink_to("/dev/full")
+
+
+@pytest.mark.parametrize(
+    ("stand_there", "why"), [(a_folder, "Is a directory"), (a_full_disk, "No space left on device")]
+)
+def test_a_server_that_cannot_say_where_it_is_serves_all_the_same(
+    tmp_path: Path,
+    alone: Alone,
+    capsys: pytest.CaptureFixture[str],
+    stand_there: Callable[[Path], None],
+    why: str,
+) -> None:
+    folder = open_data_folder(tmp_path / "data")
+    stand_there(folder.server)
+    seen: list[bool] = []
+    alone.meanwhile = lambda: seen.append(folder.server.is_symlink() or folder.server.is_file())
+    assert server.serve(settings_for(tmp_path)) == 4
+    assert seen == [False]
+    assert f"server.json cannot be written: {why}" in capsys.readouterr().err
+
+
 def test_a_server_that_fails_lets_go_of_everything(tmp_path: Path, alone: Alone) -> None:
     def fail() -> None:
         raise RuntimeError

@@ -1,6 +1,7 @@
 """One node in this process: what it is made of, how it greets, and that a signal ends it in order."""
 
 import asyncio
+import logging
 import os
 import re
 import signal
@@ -12,9 +13,10 @@ from typing import Any
 import pytest
 
 from burgee.adapters.data_folder import open_data_folder
+from burgee.adapters.sqlite.sign_in_codes import SqliteSignInCodes
 from burgee.entrypoints import serving
 from burgee.entrypoints.serving import serve_node
-from burgee.errors import ConfigurationError, UnauthenticatedError
+from burgee.errors import ConfigurationError, StoreFullError, UnauthenticatedError
 from burgee.model.flag_set import FractionalGeneration
 from burgee.service.drafts import FlagDraft
 from burgee.service.services import Services
@@ -168,6 +170,21 @@ def test_the_greeting_has_a_link_that_signs_in_once(
     serve(Settings(data=":memory:", public_url=public_url), greet=True)
 
 
+def test_a_store_that_takes_no_sign_in_code_is_served_and_the_greeting_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise StoreFullError("the disk is full")
+
+    monkeypatch.setattr(SqliteSignInCodes, "put", full)
+    said: list[str] = []
+    serve(Settings(data=str(tmp_path / "data")), greet=True, on_ready=lambda: said.append("ready"))
+    assert capsys.readouterr().out == (
+        "Burgee is listening on http://h:1\nNo sign-in link could be made: the disk is full\n"
+    )
+    assert said == ["ready"]
+
+
 def test_only_who_shall_greet_does_and_all_say_that_they_are_ready(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -175,6 +192,14 @@ def test_only_who_shall_greet_does_and_all_say_that_they_are_ready(
     serve(on_ready=lambda: said.append("ready"))
     assert said == ["ready"]
     assert capsys.readouterr().out == ""
+
+
+def test_what_it_logs_says_why(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    log = logging.getLogger("burgee.refresh")
+    StandIn.meanwhile = lambda services: log.warning("refresh.failed", extra={"problem": "gone"})
+    serve()
+    assert capsys.readouterr().err.endswith(" WARNING refresh.failed problem=gone\n")
 
 
 def test_what_cannot_be_opened_is_never_ready(tmp_path: Path) -> None:

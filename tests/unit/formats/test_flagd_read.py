@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
@@ -247,3 +248,33 @@ def test_no_bytes_raise_anything_but_a_refusal(data: bytes, syntax: Literal["jso
         assert error.faults
     else:
         assert found.faults or found.documents
+
+
+@pytest.mark.parametrize(("count", "told"), [(4, 4), (5, 5), (6, 6), (600, 6)])
+@pytest.mark.parametrize(
+    "faulty",
+    [
+        lambda count: {"flags": [1] * count},
+        lambda count: {
+            "flags": {
+                "a": FLAG | {"variants": {str(each): [] for each in range(count)}, "defaultVariant": None}
+            }
+        },
+        lambda count: {"flags": {}, "metadata": {str(each): [] for each in range(count)}},
+        lambda count: {"flags": {}, "$evaluators": {str(each): 1 for each in range(count)}},
+    ],
+)
+def test_the_reading_stops_when_nobody_would_read_on(
+    faulty: Callable[[int], Any], count: int, told: int
+) -> None:
+    found = read(json.dumps(faulty(count)).encode(), limits=Limits(faults=5, variants=1000))
+    assert len(found.faults) == told
+    assert (found.faults[-1].code == "too-many-faults") is (count > 5)
+    if count > 5:
+        assert "more than 5 faults" in found.faults[-1].message
+        assert found.documents == ()
+
+
+def test_a_long_key_is_told_once() -> None:
+    bad = {"variants": {str(each): [] for each in range(90)}, "state": 1}
+    assert codes(reading({"k" * 10_000: bad})) == [("/flags/" + "k" * 10_000, "invalid-key")]

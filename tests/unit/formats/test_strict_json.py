@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from typing import Any
 
 import pytest
@@ -198,3 +199,23 @@ def test_no_bytes_raise_anything_but_a_refusal(data: bytes) -> None:
         assert error.faults
         return
     assert json.loads(data) == value
+
+
+LONG = b'"' + b"k" * 100_000 + b'":[' + b"1," * 50_000
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"{" + LONG + b"[" * 40 + b"]" * 40 + b"]}", "too-deep"),
+        (b"{" + LONG + b'{"a":1,"a":2}]}', "duplicate-key"),
+    ],
+)
+def test_a_refusal_under_a_long_key_costs_no_more_than_its_bytes(data: bytes, code: str) -> None:
+    started = time.process_time()
+    with pytest.raises(InvalidInputError) as caught:
+        decode(data)
+    assert time.process_time() - started < 1  # with a pointer for every item it would be 5 GB of text
+    [fault] = caught.value.faults
+    assert fault.code == code
+    assert len(fault.pointer) > 100_000

@@ -1,5 +1,6 @@
 """YAML as far as JSON goes."""
 
+import time
 from typing import Any
 
 import pytest
@@ -70,6 +71,32 @@ def test_what_json_cannot_say_is_refused(text: str, code: str) -> None:
 def test_bytes_that_are_not_utf8_are_refused_with_their_place() -> None:
     with pytest.raises(InvalidInputError, match="at byte 3"):
         decode(b"a: \xff")
+
+
+@pytest.mark.parametrize(
+    ("text", "pointer"),
+    [
+        (".nan", ""),
+        ("- 1\n- .nan", "/1"),
+        ("- [1]\n- [2, {a: 1, b/c: [3, .nan]}]", "/1/1/b~1c/1"),
+        ("- [1]\n- {a: {}}\n- .nan", "/2"),
+        ("a: {b: [1]}\nc: .nan", "/c"),
+        ("a: 1\nb: {c: 1, d: 2, c: 3}", "/b/c"),
+        ("a: [1, {? [x] : 1}]", "/a/1"),
+    ],
+)
+def test_a_refusal_points_at_the_place(text: str, pointer: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        decode(text.encode())
+    assert caught.value.faults[0].pointer == pointer
+
+
+def test_a_long_key_over_many_items_costs_no_more_than_its_bytes() -> None:
+    long, items = b"k" * 400_000, b"1," * 200_000 + b"1"
+    started = time.process_time()
+    value = decode(b'? "' + long + b'"\n: [' + items + b"]")
+    assert time.process_time() - started < 5  # a pointer for every item would be 80 GB of text
+    assert value == {long.decode(): [1] * 200_001}
 
 
 @pytest.mark.parametrize("beyond", [-1, 0, 1])

@@ -173,6 +173,21 @@ def test_a_lifetime_outside_the_bounds_is_refused_with_everything_else(gate: Gat
     assert gate.store.audit_head()[0] == 0
 
 
+@pytest.mark.parametrize(("count", "given"), [(99, True), (100, True), (101, False), (1_200, False)])
+def test_a_token_is_bound_to_at_most_100_flag_sets(gate: Gate, count: int, given: bool) -> None:
+    keys = tuple(f"set-{number}" for number in range(count))
+    if given:
+        token = gate.access.issue_token("ada", Role.READER, 60, flag_sets=keys)
+        assert gate.access.authenticate(token).flag_sets == keys
+        return
+    with pytest.raises(InvalidInputError) as caught:
+        gate.access.issue_token("ada", Role.READER, 60, flag_sets=keys)
+    assert [(fault.pointer, fault.code) for fault in caught.value.faults] == [
+        ("/flagSets", "too-many-flag-sets")
+    ]
+    assert gate.store.audit_head()[0] == 0
+
+
 def test_a_server_without_a_signing_key_issues_nothing() -> None:
     gate = Gate()
     verifying = Access(

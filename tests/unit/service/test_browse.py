@@ -51,8 +51,14 @@ def test_a_flag_is_read_as_of_a_revision(workshop: Workshop, browser: Browser) -
     old = browser.flag_at("default", "e", revision=5).flag
     assert old is not None
     assert old.default_variant == "on"
+    assert browser.flag_at("default", "e", revision=6).version == 2
     with pytest.raises(NotFoundError):
         browser.flag_at("default", "e", revision=0)
+    for revision in (7, 99):
+        with pytest.raises(NotFoundError, match="revision 6"):
+            browser.flag_at("default", "e", revision=revision)
+    with pytest.raises(NotFoundError):
+        browser.flag_at("nowhere", "e", revision=1)
 
 
 def test_a_deleted_flag_keeps_its_history(workshop: Workshop, browser: Browser) -> None:

@@ -111,6 +111,21 @@ def test_of_several_sets_the_first_in_rank_answers_for_a_key_that_all_have(
 
 
 @pytest.mark.parametrize(
+    ("key", "priority", "winner"),
+    [
+        ("zebra", 0, "default"),
+        ("alpha", 0, "default"),
+        ("zebra", -1, "default"),
+        ("zebra", 1, "zebra"),
+        ("alpha", 1, "alpha"),
+    ],
+)
+def test_of_equal_rank_the_default_set_answers(key: str, priority: int, winner: str) -> None:
+    selection = selected(None, [named("default"), named(key, priority=priority), named("middle")])
+    assert selection.flags["common"].evaluate({}).value == winner
+
+
+@pytest.mark.parametrize(
     ("text", "reflection"),
     [
         ("flagSetId=sso/dev", {"flagSetId": "sso/dev"}),

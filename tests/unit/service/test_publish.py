@@ -197,6 +197,22 @@ def test_a_deleted_flag_is_restored_as_itself_without_force(workshop: Workshop) 
         workshop.publisher.restore_flag("default", "banner", revision=2, author=ADA)
 
 
+@pytest.mark.parametrize(("revision", "there"), [(2, True), (3, True), (4, False), (99, False)])
+def test_only_a_revision_that_the_set_has_reached_is_restored(
+    workshop: Workshop, revision: int, there: bool
+) -> None:
+    workshop.put("banner")
+    workshop.put("banner", default_variant="off")
+    workshop.put("other")
+    if there:
+        restored = workshop.publisher.restore_flag("default", "banner", revision=revision, author=ADA)
+        assert not restored.changed
+    else:
+        with pytest.raises(NotFoundError, match="revision 3"):
+            workshop.publisher.restore_flag("default", "banner", revision=revision, author=ADA)
+    assert workshop.live.current.revisions == {"default": 3}
+
+
 def test_a_flag_set_is_created_changed_and_keeps_its_flags(workshop: Workshop) -> None:
     publisher = workshop.publisher
     created = publisher.put_flag_set("shop", FlagSetDraft(priority=1), author=ADA)

@@ -139,6 +139,24 @@ def test_a_store_that_went_back_changes_nothing_and_is_told(reader: Workshop) ->
     assert list(emptied.live.current.programs["default"].flags) == ["a", "b"]
 
 
+def test_a_publish_of_our_own_during_a_look_is_no_store_that_went_back(
+    store: FlakyStore, writer: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer.put("a")
+    flag_sets = store.flag_sets
+
+    def publish_after_reading() -> Any:
+        found = flag_sets()
+        writer.put("a", default_variant="off")
+        writer.put("a", default_variant="on")
+        return found
+
+    monkeypatch.setattr(store, "flag_sets", publish_after_reading)
+    writer.refresher.poll()
+    assert not writer.refresher.status().stale, writer.refresher.status().message
+    assert caplog.messages == []
+
+
 def test_a_start_without_a_store_serves_the_last_good_snapshot(store: FlakyStore, reader: Workshop) -> None:
     kept = KeptSnapshot(StoreSnapshot(sets=(reader.live.current.programs["default"].snapshot,)))
     store.broken = StoreDamagedError("the database fails its hash")

@@ -13,6 +13,9 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 FULL_RETRY_SECONDS = 30.0
 
+ADVICE = "see docs/guides/backup-and-recovery.md"
+"""What every read-only reason ends with."""
+
 
 @contextmanager
 def translated(connection: apsw.Connection | None = None) -> Iterator[None]:

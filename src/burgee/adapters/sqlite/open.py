@@ -4,14 +4,13 @@ from pathlib import Path
 
 from burgee.adapters.high_water import Mark
 from burgee.adapters.memory import MemoryFlagStore
+from burgee.adapters.sqlite.failures import ADVICE
 from burgee.adapters.sqlite.store import SqliteFlagStore, high_water_of
 from burgee.adapters.wrappers.read_only import ReadOnlyFlagStore
 from burgee.errors import StoreDamagedError, StoreRefusedError, UnavailableError
 from burgee.model.audit import GENESIS_HASH
 from burgee.model.snapshot import StoreSnapshot
 from burgee.ports import Clock, FlagStore, SnapshotFile
-
-ADVICE = "see docs/guides/backup-and-recovery.md"
 
 
 def open_sqlite_store(

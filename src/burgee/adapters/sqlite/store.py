@@ -1,5 +1,6 @@
 """SqliteFlagStore: the FlagStore of one machine."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,9 +10,11 @@ import apsw
 from burgee.adapters.high_water import HighWaterFile, Mark
 from burgee.adapters.sqlite.commits import Commit
 from burgee.adapters.sqlite.connections import Connections
+from burgee.adapters.sqlite.failures import ADVICE
 from burgee.adapters.sqlite.rows import audit, flag_sets, flags, head, history, idempotency
 from burgee.adapters.sqlite.verification import VerifiedSets, verify_all
-from burgee.errors import StoreDamagedError
+from burgee.adapters.wrappers.read_only import RETRY_SECONDS
+from burgee.errors import ReadOnlyError, StoreDamagedError
 from burgee.model.audit import AuditDraft, AuditEvent
 from burgee.model.change import ChangeSet, IdempotencyRecord, check_change_set
 from burgee.model.flag import Flag, FlagVersion, Tombstone
@@ -20,6 +23,7 @@ from burgee.model.snapshot import Snapshot
 from burgee.ports import AuditQuery, Clock, FlagQuery
 
 _REMEMBERED_IDS = 20_000
+_log = logging.getLogger("burgee.store")
 
 
 class SqliteFlagStore:
@@ -27,15 +31,15 @@ class SqliteFlagStore:
 
     A read checks the hashes of what it reads and raises StoreDamagedError rather than answer wrongly.
     Beside the file `path` stands `path`-high-water. `open_sqlite_store` is the way in that also checks
-    the whole file against that mark and falls back to a snapshot.
+    the whole file against that mark and falls back to a snapshot. A write that meets damage is the last one:
+    from then on the store is read-only, until an operator acts.
 
     Raises StoreRefusedError for a newer schema, StoreDamagedError, UnavailableError.
     """
 
-    read_only_reason: str | None = None
-
     def __init__(self, path: str | Path, clock: Clock, *, vfs: str | None = None) -> None:
         self.path = Path(path).absolute()
+        self.read_only_reason: str | None = None
         self._clock = clock
         self._verified = VerifiedSets()
         self._high_water = high_water_of(self.path)
@@ -114,8 +118,7 @@ class SqliteFlagStore:
     def commit(self, changes: Sequence[ChangeSet]) -> tuple[AuditEvent, ...]:
         for change in changes:
             check_change_set(change)
-        with self.connections.writing() as connection:
-            commit = Commit(connection, now=self._clock(), verified=self._verified)
+        with self._writing() as commit:
             commit.apply(changes)
         for move in commit.moves:
             self._verified.moved(move.key, before=move.before, after=move.after)
@@ -126,17 +129,15 @@ class SqliteFlagStore:
 
     def commit_beside(self, write: Callable[[Commit], None]) -> tuple[AuditEvent, ...]:
         """Run `write` in one transaction, for what stands beside the flags in this file."""
-        with self.connections.writing() as connection:
-            commit = Commit(connection, now=self._clock(), verified=self._verified)
+        with self._writing() as commit:
             write(commit)
         return self._acknowledged(commit)
 
     @contextmanager
     def recording(self, draft: AuditDraft) -> Iterator[apsw.Connection]:
         """A transaction for what `draft` records: both are written when the block ends well, or neither."""
-        with self.connections.writing() as connection:
-            yield connection
-            commit = Commit(connection, now=self._clock(), verified=self._verified)
+        with self._writing() as commit:
+            yield commit.connection
             commit.record([draft])
         self._acknowledged(commit)
 
@@ -193,6 +194,19 @@ class SqliteFlagStore:
     def _current(self, flag_set: str, key: str) -> Flag | Tombstone | None:
         with self.connections.reading() as connection:
             return self._verified.current(connection, flag_set, key)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Commit]:
+        if self.read_only_reason is not None:
+            raise ReadOnlyError(self.read_only_reason, retry_after=RETRY_SECONDS)
+        try:
+            with self.connections.writing() as connection:
+                yield Commit(connection, now=self._clock(), verified=self._verified)
+        except StoreDamagedError as error:
+            # Trying again heals nothing, and what is written around damage makes the repair harder.
+            self.read_only_reason = f"{error}; serving what can be read; {ADVICE}"
+            _log.error("store.damaged", extra={"problem": str(error)})
+            raise ReadOnlyError(self.read_only_reason, retry_after=RETRY_SECONDS) from error
 
     def _acknowledged(self, commit: Commit) -> tuple[AuditEvent, ...]:
         if commit.events:

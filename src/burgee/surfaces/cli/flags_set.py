@@ -95,10 +95,15 @@ def precondition(version: int | None) -> dict[str, str]:
 def edited(flag: JsonObject, changes: Changes) -> JsonObject:
     """`flag` with what `changes` names; the rest stays.
 
-    Raises UsageError for a change that cannot be read.
+    Raises UsageError for a change that cannot be read, NotFoundError for a variant to remove that is not
+    there.
     """
     result = dict(flag)
-    kept = {name: value for name, value in _part(flag, "variants").items() if name not in changes.removed}
+    variants = _part(flag, "variants")
+    missing = ", ".join(repr(name) for name in changes.removed if name not in variants)
+    if missing:
+        raise NotFoundError(f"the flag has no variant {missing} to remove")
+    kept = {name: value for name, value in variants.items() if name not in changes.removed}
     result["variants"] = kept | assignments(changes.variants, name="--variant")
     if changes.metadata:
         result["metadata"] = _part(flag, "metadata") | assignments(changes.metadata, name="--metadata")

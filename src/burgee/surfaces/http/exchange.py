@@ -60,8 +60,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def author(self) -> Author:
-        """Who and which request stand in the audit event."""
-        return Author(subject=self.subject, request_id=self.request_id)
+        """Who and which request stand in the audit event, and whether that caller reaches only some sets."""
+        is_bound = self.identity is not None and bool(self.identity.flag_sets)
+        return Author(subject=self.subject, request_id=self.request_id, is_bound=is_bound)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

@@ -54,6 +54,9 @@ def record_of(call: Call, answer: Answer) -> IdempotencyRecord:
 def once(call: Call, handle: Callable[[], Answer]) -> Answer:
     """The answer of `handle`, or the remembered answer of the same request.
 
+    The caller's rights are checked before this: tokens of one subject share what is remembered, and a
+    narrower one must not be told what a wider one did.
+
     Raises IdempotencyReuseError where the key was used for another request.
     """
     if call.maybe_text("Idempotency-Key") is None:

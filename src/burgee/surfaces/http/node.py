@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import random
 import socket
 import threading
@@ -27,6 +28,8 @@ from burgee.surfaces.http.metrics import FLAGS, MANAGEMENT, PUBLISHES, REVISION,
 from burgee.surfaces.http.ofrep import Ofrep
 from burgee.surfaces.http.ofrep_routes import ofrep_routes, stream_routes
 from burgee.surfaces.http.streams import StreamHub
+
+_log = logging.getLogger("burgee.node")
 
 DRAIN_SECONDS = 4.0
 FLUSH_SECONDS = 0.1
@@ -121,7 +124,12 @@ class Node:
         health = operations_app(self._services.refresher, counters, draining=lambda: main.edge.draining)
         listeners = [main, Listener(health, edge(inline=False, counted=False), self._operations)]
         if options.writer_socket and options.writes:
-            listening = writer_listener(Path(options.writer_socket))
+            try:
+                listening = writer_listener(Path(options.writer_socket))
+            except OSError as error:
+                # The others cannot hand writes over then; they go on evaluating, and so does this one.
+                _log.warning("writer.unreachable", extra={"problem": error.strerror})
+                return listeners
             # A worker adds a few fields of its own to what it forwards, and has counted those of the client.
             roomy = msgspec.structs.replace(limits, header_fields=limits.header_fields + 8)
             roomy = msgspec.structs.replace(roomy, header_bytes=limits.header_bytes + 1024)

@@ -1,16 +1,17 @@
 """Changed and lost bytes: no wrong value is served, and every change is noticed."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
 import pytest
 
 from burgee.adapters.snapshot_file import JsonSnapshotFile
-from burgee.errors import UnavailableError
+from burgee.errors import ReadOnlyError, UnavailableError, VersionConflictError
 from burgee.model.audit import first_broken
 from burgee.ports import AuditQuery, FlagQuery, FlagStore
-from burgee.testing.builders import a_flag
+from burgee.testing.builders import a_flag, an_audit_draft
 from burgee.testing.crashed_store import opened, sets_of
 from burgee.testing.publishing import next_change
 
@@ -139,3 +140,54 @@ def test_an_event_that_cannot_be_read_breaks_the_chain_at_its_place(closed: Path
     assert len(events) == 51
     assert first_broken(events) == 17
     assert events[16].action == "event.unreadable"
+
+
+@pytest.fixture
+def damaged(closed: Path) -> Path:
+    """2,000 bytes of the file are overwritten, where only a writer comes by."""
+    plain = apsw.Connection(str(closed / "flags.db"))
+    page = plain.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'audit_by_actor'").get
+    size = plain.pragma("page_size")
+    plain.close()
+    with (closed / "flags.db").open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * 2_000)
+    return closed
+
+
+WRITES: dict[str, Callable[[FlagStore], object]] = {
+    "commit": lambda store: store.commit([next_change(store, a_flag(key="flag-7"))]),
+    "append_audit": lambda store: store.append_audit(an_audit_draft()),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_a_write_that_meets_damage_makes_the_store_read_only_and_the_log_says_why(
+    damaged: Path, write: Callable[[FlagStore], object], caplog: pytest.LogCaptureFixture
+) -> None:
+    store = opened(damaged)
+    expected = sets_of(store)
+    assert not store.read_only_reason
+    with pytest.raises(ReadOnlyError, match="damaged"):
+        write(store)
+    reason = str(store.read_only_reason)
+    assert "damaged" in reason
+    assert "backup-and-recovery" in reason
+    for again in WRITES.values():
+        with pytest.raises(ReadOnlyError) as caught:
+            again(store)
+        assert (str(caught.value), caught.value.retry_after) == (reason, 60)
+    [record] = caplog.records
+    assert (record.message, record.levelname) == ("store.damaged", "ERROR")
+    assert "damaged" in vars(record)["problem"]
+    assert sets_of(store) == expected
+
+
+def test_a_write_that_fails_for_another_reason_leaves_the_store_as_it_was(closed: Path) -> None:
+    store = opened(closed)
+    change = next_change(store, a_flag(key="flag-7"))
+    store.commit([change])
+    with pytest.raises(VersionConflictError):
+        store.commit([change])
+    assert store.read_only_reason is None
+    store.append_audit(an_audit_draft())

@@ -158,7 +158,7 @@ def test_a_file_deleted_under_a_running_store_stops_its_writes(path: Path, suffi
     publish(store, a_flag())
     change = next_change(store, a_flag())
     path.with_name(path.name + suffix).unlink()
-    with pytest.raises(StoreDamagedError, match="deleted or replaced"):
+    with pytest.raises(ReadOnlyError, match="deleted or replaced"):
         store.commit([change])
 
 

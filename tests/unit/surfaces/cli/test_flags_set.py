@@ -158,6 +158,23 @@ def test_each_change_touches_its_own_part(changes: Changes, expected: dict[str, 
     assert json.dumps(STORED) == before
 
 
+@pytest.mark.parametrize("removed", [("zz",), ("off", "zz"), ("OFF",), ("",)])
+def test_a_variant_that_is_not_there_cannot_be_removed(burgee: Any, removed: tuple[str, ...]) -> None:
+    burgee.answers(stored())
+    ran = burgee("flags", "set", "banner", *(f"--remove-variant={name}" for name in removed))
+    assert (ran.code, ran.out) == (3, "")
+    assert f"no variant {removed[-1]!r}" in ran.err
+    assert [request.method for request in burgee.requests] == ["GET"]
+
+
+def test_a_new_flag_has_no_variant_to_remove_but_those_it_is_made_with(burgee: Any) -> None:
+    burgee.answers(NOT_THERE)
+    assert burgee("flags", "set", "banner", "--variant", "a=1", "--remove-variant", "b").code == 3
+    burgee.answers(NOT_THERE, WRITTEN)
+    assert burgee("flags", "set", "banner", "--remove-variant", "off").code == 0
+    assert body(burgee.requests[-1])["variants"] == {"on": True}
+
+
 @pytest.mark.parametrize(
     ("version", "headers"), [(None, {}), (0, {"If-None-Match": "*"}), (1, {"If-Match": '"1"'})]
 )

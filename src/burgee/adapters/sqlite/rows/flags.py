@@ -69,6 +69,7 @@ def find(connection: apsw.Connection, query: FlagQuery) -> tuple[Flag, ...]:
         f"""
         SELECT {_COLUMNS} FROM flags
         WHERE status <> :deleted
+          AND (:within IS NULL OR flag_set IN (SELECT value FROM json_each(:within)))
           AND (:flag_set IS NULL OR flag_set = :flag_set)
           AND (:status IS NULL OR status = :status)
           AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(tags) WHERE json_each.value = :tag))
@@ -78,6 +79,7 @@ def find(connection: apsw.Connection, query: FlagQuery) -> tuple[Flag, ...]:
         """,  # noqa: S608
         {
             "deleted": DELETED,
+            "within": msgspec.json.encode(query.within).decode() if query.within is not None else None,
             "flag_set": query.flag_set,
             "status": query.status.value if query.status is not None else None,
             "tag": query.tag,

@@ -10,7 +10,7 @@ from burgee.service.merge_patch import merge
 from burgee.service.publish import Published
 from burgee.surfaces.http.exchange import Answer, Call, json_answer
 from burgee.surfaces.http.management.cursors import read_cursor, write_cursor
-from burgee.surfaces.http.management.scope import in_scope
+from burgee.surfaces.http.management.scope import sets_in_scope
 from burgee.surfaces.http.management.usage import listings
 from burgee.surfaces.http.management.views import FlagPage, flag_view
 from burgee.surfaces.http.management.writes import Sides, publish
@@ -23,7 +23,9 @@ DEFAULT_PAGE = 100
 def list_flags(call: Call) -> Answer:
     """A page of the flags that the filters leave, ordered by flag set and key."""
     status = call.maybe_text("status")
+    # Within the query, not after it: what fills a page or starts the next one would tell of other sets.
     found = call.services.browser.flags(
+        within=sets_in_scope(call),
         flag_set=call.maybe_text("flagSet"),
         status=FlagStatus(status) if status is not None else None,
         tag=call.maybe_text("tag"),
@@ -32,7 +34,7 @@ def list_flags(call: Call) -> Answer:
         limit=call.integer("limit", DEFAULT_PAGE),
     )
     page = FlagPage(
-        items=listings(call, tuple(flag for flag in found.items if in_scope(call, flag.flag_set))),
+        items=listings(call, found.items),
         next_cursor=write_cursor(call, found.next_cursor),
     )
     return json_answer(page)

@@ -1,10 +1,14 @@
 """Whole documents in flagd's format: import, export, validate."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+
+from msgspec.structs import replace
 
 from burgee.engine.lint import LintWarning
-from burgee.errors import Fault, InvalidInputError
+from burgee.errors import InvalidInputError
 from burgee.formats import flagd
+from burgee.formats.fault_list import FaultList, TooManyFaultsError
 from burgee.model.flag import DEFAULT_FLAG_SET
 from burgee.model.limits import Limits
 from burgee.service.access import Permission
@@ -27,14 +31,14 @@ from burgee.surfaces.http.problems import FaultView
 
 def import_document(call: Call) -> Answer:
     """Publish every flag of a document, all of them or none; with dryRun only say what would change."""
+    reading = _read(call, call.services.limits)
+    documents = reading.documents
+    for document in documents:
+        call.services.access.require(call.identity, Permission.WRITE, document.flag_set.key)
 
     def attempt() -> Answer:
-        reading = _read(call, call.services.limits)
-        documents = reading.documents
-        for document in documents:
-            call.services.access.require(call.identity, Permission.WRITE, document.flag_set.key)
         if reading.faults:
-            raise InvalidInputError([*reading.faults, *_rule_faults(call.services.inspector, documents)])
+            raise InvalidInputError(_all_faults(call, reading))
         dry_run = call.is_set("dryRun")
         keyed = call.maybe_text("Idempotency-Key") is not None and not dry_run
         report = call.services.publisher.import_documents(
@@ -59,13 +63,15 @@ def export_document(call: Call) -> Answer:
 
 def validate_document(call: Call) -> Answer:
     """Every fault of a document and every warning; nothing is written."""
-    faults: list[Fault] = []
+    limits = call.services.limits
+    faults = FaultList(limits.faults)
     warnings: list[LintWarning] = []
     try:
-        reading = _read(call, call.services.limits)
+        reading = _read(call, limits)
         faults += reading.faults
-        for document in reading.documents:
-            _inspect(call.services.inspector, document, faults, warnings)
+        _inspect(call.services.inspector, reading.documents, faults, warnings)
+    except TooManyFaultsError:
+        pass  # the last of them says so
     except InvalidInputError as error:
         faults += error.faults
     views = tuple(
@@ -73,7 +79,9 @@ def validate_document(call: Call) -> Answer:
         for fault in faults
     )
     return json_answer(
-        ValidationView(valid=not faults, faults=views, warnings=warning_views(tuple(warnings)))
+        ValidationView(
+            valid=not faults, faults=views, warnings=warning_views(tuple(warnings[: limits.faults]))
+        )
     )
 
 
@@ -87,22 +95,30 @@ def _read(call: Call, limits: Limits) -> flagd.Reading:
     )
 
 
-def _rule_faults(inspector: Inspector, documents: Sequence[flagd.FlagSetDocument]) -> list[Fault]:
-    faults: list[Fault] = []
-    for document in documents:
-        _inspect(inspector, document, faults, [])
+def _all_faults(call: Call, reading: flagd.Reading) -> FaultList:
+    faults = FaultList(call.services.limits.faults)
+    faults += reading.faults
+    with suppress(TooManyFaultsError):
+        _inspect(call.services.inspector, reading.documents, faults, [])
     return faults
 
 
 def _inspect(
-    inspector: Inspector, document: flagd.FlagSetDocument, faults: list[Fault], warnings: list[LintWarning]
+    inspector: Inspector,
+    documents: Sequence[flagd.FlagSetDocument],
+    faults: FaultList,
+    warnings: list[LintWarning],
 ) -> None:
-    faults += inspector.flag_set(document.flag_set)
-    for flag in document.flags:
-        findings = inspector.flag(flag, document.flag_set)
-        where = f"/flags/{escape(flag.key)}"
-        faults += [fault._replace(pointer=where + fault.pointer) for fault in findings.faults]
-        warnings += findings.warnings
+    for number, document in enumerate(documents):
+        # All sets of one document have the same evaluators: their faults are told once.
+        flag_set = document.flag_set if number == 0 else replace(document.flag_set, evaluators={})
+        for fault in inspector.flag_set(flag_set):
+            faults.add(*fault)
+        for flag in document.flags:
+            findings = inspector.flag(flag, document.flag_set)
+            for fault in findings.faults:
+                faults.add(f"/flags/{escape(flag.key)}{fault.pointer}", fault.code, fault.message)
+            warnings += findings.warnings
 
 
 def _answer(report: ImportReport) -> Answer:

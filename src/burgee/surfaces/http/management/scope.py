@@ -3,6 +3,14 @@
 from burgee.surfaces.http.exchange import Call
 
 
+def sets_in_scope(call: Call) -> tuple[str, ...] | None:
+    """The flag sets that the caller's identity reaches, None where it reaches all; nobody reaches none."""
+    if call.identity is None:
+        return ()
+    return call.identity.flag_sets or None
+
+
 def in_scope(call: Call, flag_set: str) -> bool:
     """Whether the caller's identity reaches `flag_set`; an identity without sets reaches all."""
-    return call.identity is not None and (not call.identity.flag_sets or flag_set in call.identity.flag_sets)
+    sets = sets_in_scope(call)
+    return sets is None or flag_set in sets

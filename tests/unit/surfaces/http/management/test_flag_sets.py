@@ -1,8 +1,12 @@
 """Flag sets over HTTP."""
 
 from collections.abc import Callable
+from typing import Any
 
+import pytest
 from starlette.testclient import TestClient
+
+from burgee.service.services import Services
 
 SHOP = "/api/v1/flag-sets/shop"
 
@@ -56,4 +60,66 @@ def test_a_bound_token_sees_its_own_sets(admin: TestClient, as_role: Callable[..
     assert [each["key"] for each in bound.get("/api/v1/flag-sets").json()["items"]] == ["shop"]
     assert bound.get("/api/v1/flag-sets/default").status_code == 403
     assert bound.put("/api/v1/flag-sets/other", json={}).status_code == 403
-    assert bound.patch(SHOP, json={"priority": 1}).status_code == 200
+    assert bound.patch(SHOP, json={"metadata": {"team": "web"}}).status_code == 200
+
+
+STANDING: dict[str, Any] = {"priority": 3, "source": "shop.json", "metadata": {"flagSetId": "shop/1", "a": 1}}
+
+
+@pytest.mark.parametrize(
+    ("change", "fields"),
+    [
+        ({"priority": 4}, ["priority"]),
+        ({"priority": 2}, ["priority"]),
+        ({"source": "other.json"}, ["source"]),
+        ({"source": ""}, ["source"]),
+        ({"metadata": {"flagSetId": "default"}}, ["metadata.flagSetId"]),
+        ({"metadata": {"flagSetId": "shop"}}, ["metadata.flagSetId"]),
+        ({"metadata": {"flagSetId": 7}}, ["metadata.flagSetId"]),
+        ({"metadata": {"flagSetId": None}}, ["metadata.flagSetId"]),
+        (
+            {"priority": 4, "metadata": {"flagSetId": "x"}, "source": "x"},
+            ["priority", "source", "metadata.flagSetId"],
+        ),
+        ({"priority": 3, "source": "shop.json", "metadata": {"flagSetId": "shop/1", "a": 2}}, []),
+        ({"fractional": "v3", "evaluators": {"e": {"==": [1, 1]}}}, []),
+    ],
+)
+def test_a_bound_token_does_not_move_its_set_before_others(
+    admin: TestClient, as_role: Callable[..., TestClient], change: dict[str, Any], fields: list[str]
+) -> None:
+    admin.put(SHOP, json=STANDING)
+    response = as_role("editor", "shop").patch(SHOP, json=change)
+    assert response.status_code == (403 if fields else 200), response.text
+    if fields:
+        named = response.json()["detail"].partition("may not change ")[2].partition(" of ")[0]
+        assert named.split(", ") == fields
+    assert admin.get(SHOP).json()["revision"] == (1 if fields else 2)
+    assert admin.patch(SHOP, json=change).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("draft", "status"),
+    [
+        ({}, 201),
+        ({"metadata": {"flagSetId": "shop"}}, 201),
+        ({"priority": 1}, 403),
+        ({"priority": -1}, 403),
+        ({"source": "default.json"}, 403),
+        ({"metadata": {"flagSetId": "default"}}, 403),
+    ],
+)
+def test_a_bound_token_makes_its_set_without_a_place_before_others(
+    admin: TestClient, as_role: Callable[..., TestClient], draft: dict[str, Any], status: int
+) -> None:
+    assert as_role("editor", "shop").put(SHOP, json=draft).status_code == status
+    assert admin.get(SHOP).status_code == (200 if status == 201 else 404)
+
+
+def test_a_bound_token_does_not_answer_for_flags_of_the_default_set(
+    admin: TestClient, as_role: Callable[..., TestClient], services: Services
+) -> None:
+    admin.put("/api/v1/flags/a", json={"variants": {"ours": "ours"}, "defaultVariant": "ours"})
+    theirs = {"variants": {"theirs": "theirs"}, "defaultVariant": "theirs"}
+    assert as_role("editor", "shop").put(f"{SHOP}/flags/a", json=theirs).status_code == 201
+    assert services.live.current.select(None).flags["a"].evaluate({}).value == "ours"

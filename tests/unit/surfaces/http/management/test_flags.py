@@ -104,6 +104,9 @@ def test_a_flag_reads_as_of_a_revision(admin: TestClient) -> None:
     assert (old.json()["defaultVariant"], old.headers["etag"]) == ("off", '"1"')
     assert admin.get(BANNER, params={"revision": 2}).json()["defaultVariant"] == "on"
     assert admin.get(BANNER, params={"revision": 3}).status_code == 404
+    put(admin, f"{BANNER}-2")
+    assert admin.get(f"{BANNER}-2", params={"revision": 4}).status_code == 200
+    assert admin.get(f"{BANNER}-2", params={"revision": 5}).status_code == 404
 
 
 @pytest.mark.parametrize("revision", ["0", "-1", "1.0", "x", "", "9" * 30, "01"])
@@ -173,3 +176,16 @@ def test_a_bound_token_sees_only_its_sets(admin: TestClient, as_role: Callable[.
     for path in ("/api/v1/flags/one", "/api/v1/flag-sets/other/flags/x", "/api/v1/flags?flagSet=default"):
         assert bound.get(path).status_code == 403, path
     assert bound.put("/api/v1/flags/one", json=BOOLEAN).status_code == 403
+
+
+@pytest.mark.parametrize("limit", ["1", "2", "100"])
+def test_the_pages_of_a_bound_token_tell_nothing_of_other_sets(
+    admin: TestClient, as_role: Callable[..., TestClient], limit: str
+) -> None:
+    for path in ("/api/v1/flags/a", "/api/v1/flag-sets/tea/flags/x", "/api/v1/flag-sets/zoo/flags/x"):
+        put(admin, path)
+    bound = as_role("reader", "shop", "tea")
+    none = as_role("reader", "shop").get("/api/v1/flags", params={"limit": limit}).json()
+    assert none == {"items": [], "nextCursor": None}
+    page = bound.get("/api/v1/flags", params={"limit": limit}).json()
+    assert ([flag["flagSet"] for flag in page["items"]], page["nextCursor"]) == (["tea"], None)

@@ -53,6 +53,12 @@ def test_restoring_makes_a_new_version_with_the_old_content(aged: TestClient) ->
     assert (again.status_code, again.json()["version"], again.json()["defaultVariant"]) == (200, 5, "on")
 
 
+def test_a_revision_that_never_was_is_404(aged: TestClient) -> None:
+    aged.post(f"{FLAG}/restore", json={"revision": 1})
+    response = aged.post(f"{FLAG}/restore", json={"revision": 99})
+    assert (response.status_code, aged.get(FLAG).json()["version"]) == (404, 4)
+
+
 def test_a_stale_restore_is_412(aged: TestClient) -> None:
     aged.post(f"{FLAG}/restore", json={"revision": 2})
     response = aged.post(f"{FLAG}/restore", json={"revision": 1}, headers={"if-match": '"1"'})

@@ -28,6 +28,8 @@ def test_a_token_works_and_says_who_it_is(admin: TestClient, client: TestClient)
         ({"ttlSeconds": 10**12}, "/ttlSeconds"),
         ({"ttlSeconds": "60"}, "/ttlSeconds"),
         ({"flagSets": ["a/b"]}, "/flagSets/0"),
+        ({"flagSets": [f"set-{number}" for number in range(101)]}, "/flagSets"),
+        ({"flagSets": [f"{number:0>128}" for number in range(100)]}, "/flagSets"),
         ({"exp": 1}, "/exp"),
     ],
 )
@@ -35,6 +37,8 @@ def test_faults_are_named(admin: TestClient, change: dict[str, Any], pointer: st
     response = admin.post("/api/v1/tokens", json=GOOD | change)
     assert response.status_code == 400
     assert response.json()["errors"][0]["pointer"] == pointer
+    events = admin.get("/api/v1/audit", params={"action": "token.issued"}).json()["items"]
+    assert [event["entity"] for event in events] == ["tokens/admin@example.com"]
 
 
 def test_a_bound_admin_cannot_make_tokens(as_role: Callable[..., TestClient]) -> None:
