@@ -63,10 +63,10 @@ def test_twenty_rolling_restarts_under_load_fail_no_request(tmp_path: Path) -> N
             before = {int(worker["pid"]) for worker in server.ready()["workers"]}
             os.kill(server.pid, signal.SIGHUP)
             deadline = time.monotonic() + 30
-            while current(server) & before or len(current(server)) != 2:
+            while len(now := current(server)) != 2 or now & before:
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
-            seen |= current(server)
+            seen |= before | now
             with server.client(timeout=10) as client:
                 assert client.patch("/api/v1/flags/shared", json={"tags": ["rolled"]}).status_code == 200
         stop.set()
