@@ -8,7 +8,7 @@ ARGS ?=
 # Second starts are quick by the bytecode of the first, also where the environment says to leave none.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup serve test check bench conformance clean lock
+.PHONY: help setup serve test test-aws check bench conformance clean lock
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,13 +29,20 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
+$(VENV)/.installed-aws: $(VENV)/.installed-dev requirements-aws.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-aws.lock
+	@touch $@
+
 setup: $(VENV)/.installed ## Make the environment and nothing else
 
 serve: $(VENV)/.installed ## Start the server on 127.0.0.1:8016 (ARGS="--port 9000 --workers 2")
 	@exec $(BIN)/python -m burgee serve $(ARGS)
 
 test: $(VENV)/.installed-dev ## Run the tests (ARGS="-k publish")
-	$(BIN)/python -m pytest -m "not conformance and not clients" $(ARGS)
+	$(BIN)/python -m pytest -m "not conformance and not clients and not aws" $(ARGS)
+
+test-aws: $(VENV)/.installed-aws ## Run what needs emulators of AWS (node for dynalite)
+	$(BIN)/python -m pytest -m aws $(ARGS)
 
 conformance: $(VENV)/.installed-dev ## Run other people's test data against Burgee (BURGEE_CONFORMANCE_DIR)
 	$(BIN)/python -m pytest -m conformance $(ARGS)
@@ -59,6 +66,7 @@ lock: $(VENV)/.created ## Resolve the lock files again
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet pyproject.toml requirements-dev.in -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet requirements-aws.in -c requirements-dev.lock -o requirements-aws.lock
 
 clean: ## Remove everything that make created
 	rm -rf $(VENV) .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
