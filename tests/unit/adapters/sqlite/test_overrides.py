@@ -150,8 +150,10 @@ def test_a_write_over_a_damaged_row_does_not_hide_the_damage(path: Path) -> None
     store = SqliteOverrideStore(opened(path))
     override = override_subject(store, "u")
     run(path, "UPDATE overrides SET sequence = 7")
-    with pytest.raises(StoreDamagedError):
+    with pytest.raises(ReadOnlyError, match="fails its hash"):
         store.write_override(an_override_change(an_override(targeting_key="u", version=override.version + 1)))
+    with pytest.raises(StoreDamagedError):
+        store.override("checkout", "banner-colour", "u")
 
 
 def test_the_file_keeps_its_rows_sealed_through_updates_and_deletions(path: Path) -> None:

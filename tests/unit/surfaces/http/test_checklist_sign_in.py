@@ -25,7 +25,7 @@ from burgee.adapters.token_claims import MAX_LIFETIME_SECONDS
 from burgee.bootstrap import open_application
 from burgee.errors import ConfigurationError, UnauthenticatedError
 from burgee.model.json import JsonObject
-from burgee.service.access import Role
+from burgee.service.access import Permission, Role
 from burgee.service.drafts import FlagDraft
 from burgee.service.services import Services
 from burgee.settings import Settings
@@ -303,13 +303,15 @@ def test_item_19_every_route_names_its_permission_and_denies_nobody_else(
             "/openapi.json",
             "/sign-in",
             "/sign-out",
+            "/health-check",
         }
     else:
         assert nobody.request(operation.method, concrete(operation.path, {})).status_code == 401
 
 
 def test_item_19_the_router_has_no_route_that_the_table_has_not(trusting: Services) -> None:
-    served = {getattr(route, "path", "") for route in build_app(trusting).router.routes}
+    paths = {getattr(route, "path", "") for route in build_app(trusting).router.routes}
+    served = {path.replace(":path}", "}") for path in paths}
     assert served == {operation.path for operation in OPERATIONS}
 
 
@@ -357,7 +359,10 @@ def test_item_24_a_client_key_never_gets_a_rule(
             headers = {"authorization": f"Bearer {text}", "content-type": "application/json"}
             path = concrete(operation.path, {"flagSet": "default"})
             answer = client.request(operation.method, path, content=b"{}", headers=headers)
-            assert answer.status_code == (200 if operation.name == "whoAmI" else 403)
+            if operation.permission is Permission.EVALUATE:
+                assert answer.status_code in (200, 404)
+            else:
+                assert answer.status_code == (200 if operation.name == "whoAmI" else 403)
             assert "secret-rule" not in answer.text
 
 

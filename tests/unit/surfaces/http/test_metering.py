@@ -24,6 +24,7 @@ from burgee.surfaces.http.operation import Operation
 from burgee.surfaces.http.routes import OPERATIONS
 from burgee.surfaces.http.streams import StreamHub
 from burgee.testing.listening import listening
+from burgee.testing.role_matrix import concrete
 from burgee.testing.unreliable_budgets import UnreliableBudgetStore
 from burgee.testing.workshop import ADA, HandClock
 
@@ -115,17 +116,21 @@ def shared(one_site: Site) -> Site:
 
 
 def send(client: TestClient, operation: Operation) -> int:
-    path = operation.path.replace("{flagSet}", "default").replace("{key}", "banner")
+    path = concrete(operation.path, {"flagSet": "default", "keyId": "0" * 16})
     media = {"content-type": operation.payload.media_types[0]} if operation.payload else {}
     content = b"{}" if operation.payload else None
     status: int = client.request(operation.method, path, content=content, headers=media).status_code
     return status
 
 
-METERED = [
-    each for each in OPERATIONS if each.permission is not None and not each.path.startswith("/api/v1/budget")
+LEVERS = ("rdsResetLimit", "rdsMarkConcurrencyZero")
+EVALUATED = [each for each in OPERATIONS if each.name in ("rdsEvaluateFlag", "rdsEvaluateFlags")]
+FREE = [
+    each
+    for each in OPERATIONS
+    if each.permission is None or each.path.startswith("/api/v1/budget") or each.name in LEVERS
 ]
-FREE = [each for each in OPERATIONS if each not in METERED]
+METERED = [each for each in OPERATIONS if each not in FREE and each not in EVALUATED]
 
 
 @pytest.mark.parametrize("operation", METERED, ids=lambda operation: operation.name)
@@ -152,6 +157,16 @@ def test_a_used_up_budget_refuses_every_metered_route(operation: Operation, shar
 @pytest.mark.parametrize("operation", METERED, ids=lambda operation: operation.name)
 def test_a_stop_refuses_every_metered_route(operation: Operation, scope: BudgetScope, shared: Site) -> None:
     shared.stop(scope)
+    assert send(shared.admin, operation) == 429
+
+
+@pytest.mark.parametrize("operation", EVALUATED, ids=lambda operation: operation.name)
+def test_evaluation_by_a_dialect_is_no_management(operation: Operation, shared: Site) -> None:
+    shared.used_up()
+    assert send(shared.admin, operation) != 429
+    shared.stop(BudgetScope.MANAGEMENT)
+    assert send(shared.admin, operation) != 429
+    shared.stop(BudgetScope.ALL)
     assert send(shared.admin, operation) == 429
 
 
