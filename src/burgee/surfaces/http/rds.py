@@ -26,7 +26,7 @@ _MAPPING = _MAPPINGS + "/{flagId}"
 _USER_ID = Parameter(
     name="userId", place=Place.PATH, description="Who: the user's id.", min_length=1, example="ada"
 )
-_USER_BODY = {"userId": {"type": "string", "description": "Ignored: who acts is whom the token is for."}}
+_USER_BODY = {"userId": {"description": "Anything; ignored: who acts is whom the token is for."}}
 _REASON = {"reason": {"type": "string", "maxLength": rds_limits.REASON_CHARACTERS}}
 _STATUS = {"type": "string", "description": "ENABLED or DISABLED, in whatever case."}
 
@@ -38,8 +38,22 @@ def _payload(
     *,
     is_required: bool = True,
 ) -> Payload:
-    schema = {"type": "object", "required": list(required), "properties": {**members, **_USER_BODY}}
+    optional = {name: _or_absent(schema) for name, schema in members.items() if name not in required}
+    schema = {
+        "type": "object",
+        "required": list(required),
+        "properties": {**members, **optional, **_USER_BODY},
+    }
     return Payload(schema=schema, media_types=(JSON, ANY), required=is_required, example=example)
+
+
+def _or_absent(schema: dict[str, Any]) -> dict[str, Any]:
+    """What `schema` allows, and what counts as absent: null, and a text without characters."""
+    if "enum" in schema:
+        return schema | {"enum": [*schema["enum"], None]}
+    return {name: value for name, value in schema.items() if name != "minLength"} | {
+        "type": [schema["type"], "null"]
+    }
 
 
 def _operation(
