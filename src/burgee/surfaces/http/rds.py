@@ -40,7 +40,7 @@ def _payload(
 ) -> Payload:
     optional = {name: _or_absent(schema) for name, schema in members.items() if name not in required}
     schema = {
-        "type": "object",
+        "type": "object" if is_required else ["object", "null"],
         "required": list(required),
         "properties": {**members, **optional, **_USER_BODY},
     }
