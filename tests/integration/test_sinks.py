@@ -3,8 +3,10 @@
 import os
 import random
 import signal
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,34 @@ def pids(server: Server) -> set[Any]:
         return {worker["pid"] for worker in server.ready()["workers"]}
     except httpx.HTTPError:
         return set()
+
+
+@contextmanager
+def silent_receiver() -> Iterator[int]:
+    """A port whose connections are taken and never answered."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
+        yield int(listening.getsockname()[1])
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("receiver_is", ["down", "silent"])
+def test_a_receiver_that_does_not_answer_delays_no_other_sink_and_no_call(
+    tmp_path: Path, receiver_is: str
+) -> None:
+    with receiving() as receiver, silent_receiver() as silent:
+        with socket.create_server(("127.0.0.1", 0)) as gone:
+            down = int(gone.getsockname()[1])
+        port = {"down": down, "silent": silent}[receiver_is]
+        environment = {**settings(receiver), "BURGEE_WEBHOOK_URL": f"http://127.0.0.1:{port}/"}
+        with running_server(tmp_path / "data", environment=environment) as server:
+            write(server, 0, times=1)
+            time.sleep(1)  # the webhook has begun, and waits for up to five seconds
+            started = time.monotonic()
+            write(server, 1, times=10)
+            last = head(server)
+            eventually(lambda: len(lines(tmp_path / "data")) == last, seconds=3)
+            assert time.monotonic() - started < 4
+            assert server.stop() == 0
 
 
 @pytest.mark.timeout(60)
