@@ -33,6 +33,13 @@ def evaluate(server: Server) -> int:
     return httpx.post(f"{server.url}{SINGLE}", json={"context": {}}).status_code
 
 
+def metric(server: Server, series: str) -> float:
+    """What /metrics says of one series, to whoever watches for refusals."""
+    text = httpx.get(f"{server.ops_url}/metrics").text
+    (line,) = [line for line in text.splitlines() if line.startswith(f"{series} ")]
+    return float(line.rsplit(" ", 1)[1])
+
+
 @pytest.mark.timeout(60)
 def test_trip_refuse_reset_serve(tmp_path: Path) -> None:
     with running_server(tmp_path / "data") as server, server.client() as client:
@@ -43,6 +50,9 @@ def test_trip_refuse_reset_serve(tmp_path: Path) -> None:
         assert refused.headers["content-type"] == "application/problem+json"
         assert 1 <= int(refused.headers["retry-after"]) <= 60
         assert evaluate(server) == 200
+        assert metric(server, 'burgee_budget_refused_total{budget="management"}') == 3
+        assert metric(server, 'burgee_budget_admitted_total{budget="management"}') == 11  # and the flag
+        assert metric(server, 'burgee_http_too_many_requests_total{route="management"}') == 3
         assert client.get("/api/v1/budget").json()["management"]["state"] == "TRIPPED"
         assert reset(client, 20).status_code == 200
         assert [get(client) for _ in range(22)] == [200] * 20 + [429] * 2

@@ -2,7 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -18,6 +21,20 @@ def evaluate(server: Server, times: int) -> None:
     for _ in range(times):
         # Each is a new connection, and so goes to any of the workers.
         assert httpx.post(server.url + ONE, json={"context": {}}).json()["value"] is True
+
+
+def burgee(server: Server, *arguments: str) -> str:
+    """What the command prints about a server."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("BURGEE_")},
+        "BURGEE_URL": server.url,
+        "BURGEE_TOKEN": server.token,
+        "COLUMNS": "200",
+    }
+    command = [sys.executable, "-m", "burgee", *arguments]
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, check=True
+    ).stdout
 
 
 def total(server: Server) -> int:
@@ -45,6 +62,12 @@ def test_what_any_worker_evaluates_is_counted_and_survives_a_restart(tmp_path: P
         with server.client() as client:
             (item,) = client.get("/api/v1/flags").json()["items"]
             assert time.time() - item["lastEvaluatedAt"] < 60
+            assert client.put("/api/v1/flags/unused", json=FLAG).status_code == 201
+        moment = datetime.fromtimestamp(item["lastEvaluatedAt"], UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+        shown = [line.rstrip() for line in burgee(server, "flags", "list").splitlines()]
+        assert [line.endswith(moment) for line in shown if " counted " in line] == [True]
+        assert [line.count(":") for line in shown if " unused " in line] == [2]  # only when it was changed
+        assert "counted" not in burgee(server, "flags", "list", "--stale", "1")
 
 
 @pytest.mark.timeout(60)

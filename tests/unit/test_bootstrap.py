@@ -3,12 +3,15 @@
 import time
 from pathlib import Path
 
+import apsw
+import msgspec
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from burgee.adapters.data_folder import open_data_folder
 from burgee.adapters.snapshot_file import JsonSnapshotFile
+from burgee.adapters.sqlite.rows import audit, head
 from burgee.adapters.tokens import RsaTokenSigner
 from burgee.bootstrap import open_application
 from burgee.errors import ConfigurationError, ReadOnlyError, StoreRefusedError, UnauthenticatedError
@@ -72,6 +75,29 @@ def test_the_snapshot_file_follows_within_moments(tmp_path: Path) -> None:
             time.sleep(0.02)
         assert saved is not None
         assert saved.sets
+
+
+@pytest.mark.parametrize(("last", "broken"), [(0, 1), (3, 4), (4, 5), (5, None)])
+def test_a_cut_tail_shows_by_the_head_that_is_kept_beside_the_database(
+    tmp_path: Path, last: int, broken: int | None
+) -> None:
+    """Somebody who knows the store cuts its log and moves its head along; the export is wired in."""
+    settings = settings_for(tmp_path)
+    with open_application(settings) as services:
+        for key in "abcde":
+            put(services, key)
+        rows = apsw.Connection(str(open_data_folder(tmp_path / "data").database))
+        kept = audit.read_range(rows, first=last, limit=1)
+        rows.execute("DELETE FROM audit WHERE sequence > ?", (last,))
+        top = head.read(rows)
+        cut = {"audit_sequence": last, "audit_hash": kept[0].hash if last else "0" * 64}
+        head.write(rows, msgspec.structs.replace(top, **cut))
+        rows.close()
+        found = services.audit_log.verify()
+        assert (found.ok, found.first_broken) == (broken is None, broken)
+    with open_application(settings) as services:
+        assert services.audit_log.verify().ok is (broken is None)
+        assert services.refresher.status().read_only is (broken is not None)
 
 
 def test_a_second_server_on_the_folder_is_refused(tmp_path: Path) -> None:

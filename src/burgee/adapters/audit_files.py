@@ -38,8 +38,8 @@ class NdjsonFiles:
 
     A file takes lines until it would be longer than `max_bytes`, or an event is of a later day (UTC); it is
     never looked for again, so that whoever archives files may take away all but the newest. Each delivery
-    is synced to disk. After a crash a line that was begun is cut off, and events that are in the newest
-    file already are not written twice.
+    is synced to disk. After a crash a line that was begun is cut off, and events that are in the files
+    already are not written twice, however many of them come again.
     """
 
     name = "files"
@@ -57,7 +57,7 @@ class NdjsonFiles:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self._known is None:
-                self._known = self._recovered()
+                self._known = self._recovered(events[0].sequence if events else 0)
             known = self._known
             new = [event for event in events if known.get(event.sequence) != event.hash]
             for place, lines in self._placed(new):
@@ -65,7 +65,9 @@ class NdjsonFiles:
         except OSError as error:
             self._known = None
             raise UnavailableError(f"the audit files cannot be written: {error.strerror}") from error
-        self._known = {}
+        if known:
+            last = events[-1].sequence
+            self._known = {sequence: known[sequence] for sequence in known if sequence > last}
 
     def _placed(self, events: Sequence[AuditEvent]) -> Iterator[tuple[_Place, bytes]]:
         """The lines of `events` with the file that they go to, one item a file."""
@@ -93,16 +95,23 @@ class NdjsonFiles:
         names = sorted(path.name for path in self._folder.iterdir())
         return [_Place(found[1], int(found[2])) for name in names if (found := _NAME.fullmatch(name))]
 
-    def _recovered(self) -> dict[int, str]:
-        """The hashes of what was written last, by sequence, after a line that was only begun is cut off."""
+    def _recovered(self, first: int) -> dict[int, str]:
+        """The hashes of what is written from `first` on, by sequence; a line that was begun is cut off.
+
+        Files are read from the newest back, as far as one with an event before `first`: a server that was
+        killed may have written more files than one since it last saved how far it had come.
+        """
         known: dict[int, str] = {}
-        for place in self._places()[-2:]:  # the newest may have nothing in it yet
+        for place in reversed(self._places()):
             path = self._folder / place.name
             content = path.read_bytes()
             whole = content.rfind(b"\n") + 1
             if whole < len(content):
                 os.truncate(path, whole)
-            known.update(_readable(content[:whole]))
+            found = dict(_readable(content[:whole]))
+            known = {sequence: found[sequence] for sequence in found if sequence >= first} | known
+            if any(sequence < first for sequence in found):
+                break
         return known
 
 

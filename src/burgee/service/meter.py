@@ -75,6 +75,8 @@ class Meter:
         self._outage = Outage(workers=workers)
         self.refused = 0
         """Calls that were refused, or in observe mode would have been."""
+        self.admitted = 0
+        """All other calls that passed."""
 
     @property
     def row(self) -> RequestBudget | None:
@@ -91,6 +93,7 @@ class Meter:
         with self._lock:
             if self._left > 0 and self._monotonic() < self._fresh_until:
                 self._left -= 1
+                self.admitted += 1
                 return True
             return False
 
@@ -239,6 +242,7 @@ class Meter:
         # Also of one that is no longer fresh: then the store has just failed to tell.
         with self._lock:
             self._left -= (had := self._left > 0)
+            self.admitted += had
             return had
 
     def _refuse_or_admit(self, now: float) -> None:
@@ -246,6 +250,8 @@ class Meter:
             wait = self._outage.wait(now)
             if wait > 0 and self._mode is BudgetMode.ENFORCE:
                 raise UnavailableError("the request budget cannot be read", retry_after=wait)
+            with self._lock:
+                self.admitted += 1
             return
         assert self._row is not None
         self.refused += 1

@@ -122,6 +122,39 @@ def test_after_a_crash_between_two_files_every_line_is_there_once(tmp_path: Path
     assert read(tmp_path) == written
 
 
+@pytest.mark.parametrize("batch", [1, 5, 30])
+@pytest.mark.parametrize("per_file", [1, 4, 100])
+def test_after_a_crash_a_long_queue_is_not_written_twice(tmp_path: Path, batch: int, per_file: int) -> None:
+    """Many deliveries, over many files, may come again: more than one of either."""
+    written = events(30)
+    max_bytes = per_file * size_of(written[-1])
+    for killed_after in (30, 17, 30):  # how far the one came that was killed; none of it was saved
+        sink = NdjsonFiles(tmp_path, max_bytes=max_bytes)
+        for first in range(0, killed_after, batch):
+            sink.deliver(written[first : first + batch])
+    assert [event.sequence for event in read(tmp_path)] == list(range(1, 31))
+
+
+def test_after_a_crash_no_more_is_read_than_may_come_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Years of files must not make a start slow."""
+    written = events(30)
+    NdjsonFiles(tmp_path, max_bytes=size_of(written[-1])).deliver(written)
+    opened: list[str] = []
+    honest = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        opened.append(path.name)
+        return honest(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", read_bytes)
+        NdjsonFiles(tmp_path, max_bytes=LARGE).deliver(written[27:])
+    assert len(opened) == 4  # 30, 29 and 28, and the one that shows that there are no more
+    assert read(tmp_path) == written
+
+
 def test_another_event_under_a_known_number_is_written(tmp_path: Path) -> None:
     """A database restored from a backup counts on from where the backup was made."""
     NdjsonFiles(tmp_path, max_bytes=LARGE).deliver(events(3))

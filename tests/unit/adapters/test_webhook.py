@@ -1,6 +1,7 @@
 """The webhook over real sockets: signatures, receivers that misbehave, and 0 private hosts reached."""
 
 import base64
+import contextlib
 import datetime
 import hashlib
 import hmac
@@ -353,6 +354,44 @@ def test_an_endless_body_after_a_success_does_not_hold_it_up(short: None, raw: A
     started = time.monotonic()
     hook(raw(treat)).deliver([EVENT])
     assert time.monotonic() - started < 2
+
+
+class Metered(socket.socket):
+    """A connection that counts what is read from it."""
+
+    read = 0
+
+    def recv(self, *arguments: int) -> bytes:
+        part = super().recv(*arguments)
+        Metered.read += len(part)
+        return part
+
+
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 500 No\r\n", b"HTTP/1.1 100 Go on\r\n", b""]
+)
+def test_of_an_answer_of_ten_megabytes_64_kilobytes_are_read(short: None, raw: Any, head: bytes) -> None:
+    def treat(connection: socket.socket) -> None:
+        connection.sendall(head + b"X-Padding: " + b"x" * 10_000_000)
+
+    def connect(address: Address, port: int, seconds: float) -> socket.socket:
+        connection = Metered(address.family, socket.SOCK_STREAM)
+        connection.settimeout(seconds)
+        connection.connect((address.ip, port))
+        return connection
+
+    Metered.read = 0
+    with contextlib.suppress(UnavailableError):
+        hook(raw(treat), connect=connect).deliver([EVENT])
+    assert 0 < Metered.read <= 2 * http_post.LONGEST_ANSWER + 4096  # of the head, and then of the body
+
+
+def test_a_redirect_loop_is_one_request_for_each_attempt(receiver: Receiver) -> None:
+    receiver.status, receiver.headers = 307, {"Location": receiver.url}
+    for attempts in (1, 2, 3):
+        with pytest.raises(UnavailableError, match="307"):
+            hook(receiver.url).deliver([EVENT])
+        assert (receiver.connections, len(receiver.received)) == (attempts, attempts)
 
 
 def test_nobody_there_is_a_failure() -> None:

@@ -87,6 +87,13 @@ def test_exactly_as_many_calls_pass_as_the_limit_says(limit: int) -> None:
     assert Workers(limit=limit).admitted(limit + 5) == limit
 
 
+@pytest.mark.parametrize("limit", [1, 2, 10, 1000])
+def test_each_call_is_counted_as_admitted_or_as_refused(limit: int) -> None:
+    workers = Workers(limit=limit)
+    workers.admitted(limit + 5)
+    assert (workers.meters[0].admitted, workers.meters[0].refused) == (limit, 5)
+
+
 def test_t8_set_to_one_the_first_call_passes_and_the_second_does_not() -> None:
     workers = Workers()
     workers.reset(1)
@@ -345,7 +352,7 @@ def test_a_clock_that_is_set_back_neither_fills_the_budget_nor_stops_it_for_year
 def test_in_observe_mode_nothing_is_refused_but_counted() -> None:
     workers = Workers(limit=2, mode=BudgetMode.OBSERVE)
     assert workers.admitted(5) == 5
-    assert workers.meters[0].refused == 3
+    assert (workers.meters[0].admitted, workers.meters[0].refused) == (2, 3)
     assert len(workers.trips) == 1
 
 
@@ -395,6 +402,8 @@ def test_t6_a_minute_without_the_store_admits_no_more_than_a_rate_and_trips_noth
                 except UnavailableError as error:
                     assert error.retry_after > 0
     assert 500 < admitted <= count * 10 + 10 * 60
+    assert sum(meter.admitted for meter in workers.meters) == admitted
+    assert sum(meter.refused for meter in workers.meters) == 0  # 503 is no refusal of the budget
     workers.store.is_down = False
     assert (workers.stored().state, workers.trips) == (BudgetState.OPEN, [])
     workers.pass_time(1)

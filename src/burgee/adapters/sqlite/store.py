@@ -174,11 +174,7 @@ class SqliteFlagStore:
     def require(self, mark: Mark) -> None:
         """Raises StoreDamagedError unless the audit chain goes through `mark`."""
         with self.connections.reading() as connection:
-            sequence = head.read(connection).audit_sequence
-            if sequence < mark.sequence:
-                raise StoreDamagedError(
-                    f"the database ends at audit event {sequence}, but event {mark.sequence} was acknowledged"
-                )
+            _require(connection, mark)
             if mark.sequence and audit.read_hash(connection, mark.sequence) != mark.hash:
                 raise StoreDamagedError(f"audit event {mark.sequence} is not the one that was acknowledged")
 
@@ -201,6 +197,9 @@ class SqliteFlagStore:
             raise ReadOnlyError(self.read_only_reason, retry_after=RETRY_SECONDS)
         try:
             with self.connections.writing() as connection:
+                # What is written behind a log that was cut meanwhile would raise the mark and cover that up.
+                # A mark is raised after its commit: whoever may write sees all that any mark speaks of.
+                _require(connection, self._high_water.read())
                 yield Commit(connection, now=self._clock(), verified=self._verified)
         except StoreDamagedError as error:
             # Trying again heals nothing, and what is written around damage makes the repair harder.
@@ -213,6 +212,21 @@ class SqliteFlagStore:
             last = commit.events[-1]
             self._high_water.raise_to(Mark(sequence=last.sequence, hash=last.hash), now=self._clock())
         return tuple(commit.events)
+
+
+def _require(connection: apsw.Connection, mark: Mark) -> None:
+    """Raises StoreDamagedError where the log ends before `mark`, or goes past it with another event."""
+    if not mark.sequence:
+        return
+    top = head.read(connection)
+    last = top.audit_sequence
+    if last < mark.sequence:
+        raise StoreDamagedError(
+            f"the database ends at audit event {last}, but event {mark.sequence} was acknowledged"
+        )
+    known = top.audit_hash if last == mark.sequence else audit.read_hash(connection, mark.sequence)
+    if known != mark.hash:
+        raise StoreDamagedError(f"audit event {mark.sequence} is not the one that was acknowledged")
 
 
 def high_water_of(path: Path) -> HighWaterFile:

@@ -9,7 +9,7 @@ import mmap
 import os
 import time
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -19,13 +19,18 @@ ROUTES = ("evaluate", "bulk", "stream", "management")
 CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0)
 """Upper bounds in seconds; the last bucket, of everything slower, has none."""
+BUDGETS = ("management", "evaluation")
 REFUSALS = ("url", "headers", "body", "receipt", "connections", "streams", "write_stall", "malformed")
 
 _REQUESTS = len(EVALUATIONS)
 _LATENCY = _REQUESTS + len(ROUTES) * len(CLASSES)
 _PER_ROUTE = len(BUCKETS) + 2  # the open bucket, and the sum in nanoseconds
 _REFUSED = _LATENCY + len(ROUTES) * _PER_ROUTE
-PUBLISHES = _REFUSED + len(REFUSALS)
+_TOO_MANY = _REFUSED + len(REFUSALS)
+ADMITTED = _TOO_MANY + len(ROUTES)
+OVER_BUDGET = ADMITTED + len(BUDGETS)
+"""The first of as many cells as there are budgets, in their order."""
+PUBLISHES = OVER_BUDGET + len(BUDGETS)
 EVENTS = PUBLISHES + 1
 _GAUGES = EVENTS + 1
 PID, STREAMS, CONNECTIONS, REVISION, FLAGS, BEAT = range(_GAUGES, _GAUGES + 6)
@@ -85,6 +90,11 @@ class Counters:
         self.cells = self._slot.tolist()
         self.cells[_GAUGES:] = [0] * (CELLS - _GAUGES)
         self.cells[PID] = os.getpid()
+        self._followed: list[tuple[int, int, Callable[[], int]]] = []
+
+    def follow(self, cell: int, read: Callable[[], int]) -> None:
+        """Add to `cell` what somebody else counts from zero on; `read` is called at each flush."""
+        self._followed.append((cell, self.cells[cell], read))
 
     def evaluated(self, outcome: int) -> None:
         self.cells[outcome] += 1
@@ -93,6 +103,8 @@ class Counters:
         """One request of `route` that was answered with `status` after `nanoseconds` of work."""
         cells = self.cells
         cells[_REQUESTS + route * len(CLASSES) + status // 100 - 1] += 1
+        if status == 429:
+            cells[_TOO_MANY + route] += 1
         base = _LATENCY + route * _PER_ROUTE
         cells[base + bisect_left(BUCKETS_NS, nanoseconds)] += 1
         cells[base + len(BUCKETS) + 1] += nanoseconds
@@ -103,6 +115,8 @@ class Counters:
     def flush(self) -> None:
         """Copy everything to the slot, with a sign of life."""
         self.cells[BEAT] = int(time.time())
+        for cell, before, read in self._followed:
+            self.cells[cell] = before + read()
         for place, count in enumerate(self.cells):
             self._slot[place] = count
 
@@ -122,6 +136,7 @@ class TotalsCollector(Collector):
             evaluations.add_metric([reason], totals[place])
         yield evaluations
         yield from self._requests(totals)
+        yield from self._budgets(totals)
         refused = CounterMetricFamily(
             "burgee_refusals", "Requests and connections refused by a cap.", labels=["cap"]
         )
@@ -154,6 +169,23 @@ class TotalsCollector(Collector):
             latency.add_metric([name], buckets, totals[base + len(BUCKETS) + 1] / 1e9)
         yield requests
         yield latency
+
+    def _budgets(self, totals: list[int]) -> Iterator[Metric]:
+        """What an alarm needs: how many calls are turned away, among how many."""
+        too_many = CounterMetricFamily(
+            "burgee_http_too_many_requests", "Requests answered with 429, whatever for.", labels=["route"]
+        )
+        for place, route in enumerate(ROUTES):
+            too_many.add_metric([route], totals[_TOO_MANY + place])
+        yield too_many
+        for name, text, first in (
+            ("burgee_budget_admitted", "Metered calls that passed.", ADMITTED),
+            ("burgee_budget_refused", "Metered calls over budget or stopped.", OVER_BUDGET),
+        ):
+            family = CounterMetricFamily(name, text, labels=["budget"])
+            for place, budget in enumerate(BUDGETS):
+                family.add_metric([budget], totals[first + place])
+            yield family
 
     def _gauges(self, totals: list[int]) -> Iterator[Metric]:
         living = self._shared.living()

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import perf_counter_ns
 
@@ -24,7 +25,15 @@ from burgee.surfaces.http.forwarding import Forwarding, reachable
 from burgee.surfaces.http.health import operations_app
 from burgee.surfaces.http.listener import Listener
 from burgee.surfaces.http.metering import evaluation_gate
-from burgee.surfaces.http.metrics import FLAGS, MANAGEMENT, PUBLISHES, REVISION, Counters
+from burgee.surfaces.http.metrics import (
+    ADMITTED,
+    FLAGS,
+    MANAGEMENT,
+    OVER_BUDGET,
+    PUBLISHES,
+    REVISION,
+    Counters,
+)
 from burgee.surfaces.http.ofrep import Ofrep
 from burgee.surfaces.http.ofrep_routes import ofrep_routes, stream_routes
 from burgee.surfaces.http.streams import StreamHub
@@ -85,6 +94,7 @@ class Node:
             salt=options.fractional,
         )
         services.budget.on_stop(self.ofrep.stop)
+        self._follow_budgets()
         self.hub = StreamHub(self.ofrep, counters, dice=random.random, limits=limits)
         self._changes = Coalescing(self.hub.publish)
         self._listeners = self._make_listeners(limits)
@@ -210,6 +220,13 @@ class Node:
     def _published(self, catalogue: Catalogue) -> None:
         self._note(catalogue)
         self.hub.publish()
+
+    def _follow_budgets(self) -> None:
+        budget = self._services.budget
+        for place, meter in enumerate((budget.management, budget.evaluation)):  # as in metrics.BUDGETS
+            if meter is not None:
+                self._counters.follow(ADMITTED + place, partial(getattr, meter, "admitted"))
+                self._counters.follow(OVER_BUDGET + place, partial(getattr, meter, "refused"))
 
     def _note(self, catalogue: Catalogue) -> None:
         revision = sum(catalogue.revisions.values())

@@ -11,6 +11,7 @@ import pytest
 from burgee.adapters.high_water import HighWaterFile
 from burgee.adapters.sqlite.rows import audit, head
 from burgee.adapters.sqlite.store import SqliteFlagStore, high_water_of
+from burgee.errors import ReadOnlyError
 from burgee.model.audit import AuditDraft, AuditEvent, chain
 from burgee.service.audit_log import AuditLog
 from burgee.testing.builders import THE_DAY, a_flag
@@ -176,6 +177,38 @@ def test_without_the_exported_head_a_clever_cut_would_pass(bench: Bench) -> None
     cut_the_tail_and_move_the_head(bench.rows, random.Random(1))
     assert AuditLog(bench.store).verify().ok
     assert not bench.log.verify().ok
+
+
+def forge_and_go_on(rows: apsw.Connection, dice: random.Random) -> int:
+    """A forged history that is longer than the one it stands for."""
+    first = forge_from_there_on(rows, dice)
+    top = head.read(rows)
+    draft = AuditDraft(at=THE_DAY, actor="mallory", action="flag.created", entity="flags/a/b")
+    more = chain(draft, sequence=EVENTS + 1, previous_hash=top.audit_hash)
+    content = msgspec.json.encode(more)
+    rows.execute(
+        "INSERT INTO audit VALUES (?, ?, ?, ?, '', '', ?)",
+        (EVENTS + 1, draft.at, draft.actor, draft.action, content),
+    )
+    head.write(rows, msgspec.structs.replace(top, audit_sequence=EVENTS + 1, audit_hash=more.hash))
+    return first
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "tamper",
+    [cut_the_tail_and_move_the_head, forge_from_there_on, forge_and_go_on],
+    ids=lambda each: each.__name__,
+)
+def test_what_the_server_writes_afterwards_does_not_cover_it_up(
+    bench: Bench, tamper: Tamper, seed: int
+) -> None:
+    """The export must not follow a log that was changed while the server ran."""
+    first = tamper(bench.rows, random.Random(seed))
+    for number in range(EVENTS + 2):
+        with pytest.raises(ReadOnlyError, match="acknowledged"):
+            publish(bench.store, a_flag(name=f"later {number}"), actor="ada")
+    assert bench.log.verify().first_broken == first
 
 
 def test_an_export_that_is_behind_is_no_damage(bench: Bench, tmp_path: Path) -> None:

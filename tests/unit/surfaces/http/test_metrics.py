@@ -1,15 +1,20 @@
 """Counters: shared by all workers, growing over replacements, exported as totals."""
 
 import os
+import re
+from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from burgee.surfaces.http.metrics import (
+    ADMITTED,
     BUCKETS_NS,
     BULK,
     EVALUATE,
     EVALUATIONS,
     MANAGEMENT,
+    OVER_BUDGET,
     PID,
     PUBLISHES,
     REVISION,
@@ -87,3 +92,43 @@ def test_each_status_class_and_each_refusal_is_counted_apart() -> None:
         assert f'burgee_http_requests_total{{route="management",status="{name}"}} 1.0' in text
     assert 'burgee_refusals_total{cap="body"} 1.0' in text
     assert 'burgee_refusals_total{cap="url"} 0.0' in text
+
+
+@pytest.mark.parametrize(("status", "counted"), [(428, 0), (429, 1), (430, 0), (200, 0), (503, 0)])
+def test_what_was_turned_away_as_too_much_is_counted_for_an_alarm(status: int, counted: int) -> None:
+    shared = SharedCounters.create(1)
+    counters = Counters(shared, 0)
+    counters.answered(EVALUATE, status, 0)
+    counters.flush()
+    text = exported(shared)
+    assert f'burgee_http_too_many_requests_total{{route="evaluate"}} {counted}.0' in text
+    assert 'burgee_http_too_many_requests_total{route="management"} 0.0' in text
+
+
+def test_what_others_count_is_added_up_over_workers_and_replacements() -> None:
+    shared = SharedCounters.create(2)
+    for slot, passed, refused in ((0, 7, 2), (1, 5, 0), (0, 10, 1)):
+        counters = Counters(shared, slot)
+        counted = {"admitted": 0, "refused": 0}
+        counters.follow(ADMITTED, lambda counted=counted: counted["admitted"])  # type: ignore[misc]
+        counters.follow(OVER_BUDGET + 1, lambda counted=counted: counted["refused"])  # type: ignore[misc]
+        counters.flush()
+        counted.update(admitted=passed, refused=refused)
+        counters.flush()
+        counters.flush()
+    text = exported(shared)
+    assert 'burgee_budget_admitted_total{budget="management"} 22.0' in text
+    assert 'burgee_budget_admitted_total{budget="evaluation"} 0.0' in text
+    assert 'burgee_budget_refused_total{budget="evaluation"} 3.0' in text
+    assert 'burgee_budget_refused_total{budget="management"} 0.0' in text
+
+
+def test_the_reference_lists_every_metric_and_no_other() -> None:
+    shared = SharedCounters.create(1)
+    Counters(shared, 0).flush()
+    families = {
+        f"{family.name}_total" if family.type == "counter" else family.name
+        for family in TotalsCollector(shared).collect()
+    }
+    page = (Path(__file__).parents[4] / "docs/reference/metrics.md").read_text()
+    assert set(re.findall(r"^\| `(burgee_\w+)`", page, re.MULTILINE)) == families

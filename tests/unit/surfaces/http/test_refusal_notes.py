@@ -131,6 +131,37 @@ def test_a_flood_is_counted_and_the_chain_still_verifies(
     assert services.audit_log.verify().ok
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "role", "action"),
+    [
+        ("GET", "/feature-flags", "", "sign_in.failed"),
+        ("GET", "/users/ada/feature-flags", "", "sign_in.failed"),
+        ("GET", "/feature-flag/banner", "", "sign_in.failed"),
+        ("POST", "/feature-flags", "reader", "access.denied"),
+        ("POST", "/reset-limit", "reader", "access.denied"),
+        ("PATCH", "/mark-concurrency-zero", "reader", "access.denied"),
+        ("PUT", "/feature-flag/banner", "reader", "access.denied"),
+        ("DELETE", "/feature-flags/123e4567-e89b-42d3-a456-426614174000", "reader", "deletion.refused"),
+        ("DELETE", "/feature-flag/banner", "reader", "deletion.refused"),
+    ],
+)
+def test_dialects_cannot_forget_to(
+    client: TestClient,
+    as_role: Callable[..., TestClient],
+    noted: Noted,
+    method: str,
+    path: str,
+    role: str,
+    action: str,
+) -> None:
+    if role:
+        as_role(role).request(method, path, json={})
+    else:
+        client.request(method, path, headers={"cookie": "rds-session=forged"})
+    (event,) = noted()
+    assert (event.action, event.actor) == (action, f"{role}@example.com" if role else "anonymous")
+
+
 @pytest.fixture(params=[True, False], ids=["inline", "asgi"])
 def closed_server(services: Services, request: pytest.FixtureRequest) -> Iterator[Listening]:
     with listening(services, open_to_all=False, inline=bool(request.param)) as server:
