@@ -623,7 +623,6 @@ def test_row_43_every_error_is_plain_text_with_the_old_answers(strict: RdsClient
         assert "{" not in answer.text
 
 
-@pytest.mark.skip(reason="slice C (CORS): BURGEE_CORS_ORIGINS")
 def test_row_44_every_answer_carries_the_headers_of_cors(rds: RdsClient) -> None:
     for method, path, body in [*_failures(rds.flag()), ("GET", "/feature-flags", None)]:
         answer = rds.call(method, path, body)
