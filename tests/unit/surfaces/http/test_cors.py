@@ -179,6 +179,22 @@ def test_a_preflight_of_another_origin_gets_no_permission(
     assert answer.headers["vary"] == "origin"
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        *sorted(f"{path}/" for path in PATHS),
+        "/api/v1/flags/default/overrides/a/b",
+        "/api/v1/flags/default/overrides/a%2Fb/",
+        "/api/v1/subjects/a/b/overrides",
+        "/users/a%2Fb/feature-flags/f/",
+    ],
+)
+def test_a_preflight_is_answered_whatever_the_path_ends_in_or_holds(across: TestClient, path: str) -> None:
+    answer = across.options(path, headers={"origin": OURS, "access-control-request-method": "PATCH"})
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["access-control-allow-origin"] == OURS
+
+
 def test_declared_headers_may_be_sent_and_read(across: TestClient) -> None:
     asked = {"origin": OURS, "access-control-request-method": "PUT"}
     headers = across.options("/api/v1/flags", headers=asked).headers
