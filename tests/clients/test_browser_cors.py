@@ -15,11 +15,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from burgee.testing.rds import Issuer
 from burgee.testing.server import Server, running_server, token
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(180)]
 
 PAGE = Path(__file__).with_name("cross_origin.html")
+SOURCE_PAGE = Path(__file__).with_name("source_page.html")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE_SECONDS = 60.0
 EVERY_CALL = {
@@ -47,7 +49,7 @@ class Site(NamedTuple):
 
 
 @contextmanager
-def site() -> Iterator[Site]:
+def site(page: Path = PAGE) -> Iterator[Site]:
     reports: queue.Queue[dict[str, Any]] = queue.Queue()
     cookies: list[str] = []
 
@@ -58,7 +60,7 @@ def site() -> Iterator[Site]:
             for cookie in cookies:
                 self.send_header("Set-Cookie", cookie)
             self.end_headers()
-            self.wfile.write(PAGE.read_bytes())
+            self.wfile.write(page.read_bytes())
 
         def do_POST(self) -> None:
             reports.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
@@ -173,3 +175,58 @@ def test_a_page_of_another_origin_reads_nothing_and_changes_nothing(
     with world.server.client() as client:
         assert client.get("/api/v1/flags/theirs").status_code == 404
         assert client.get("/api/v1/flags/simple").status_code == 404
+
+
+@pytest.fixture(scope="module")
+def source_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A server for pages of the source's frontend, whose sessions are those of the source's issuer."""
+    issuer = Issuer()
+    with site(SOURCE_PAGE) as ours, site(SOURCE_PAGE) as theirs:
+        settings = {
+            "BURGEE_PUBLIC_KEY": issuer.public_pem,
+            "BURGEE_CORS_ORIGINS": ours.origin,
+            "ENVIRONMENT": "PRODUCTION",
+        }
+        data = tmp_path_factory.mktemp("source") / "data"
+        with running_server(data, environment=settings, command=("burgee", "serve")) as server:
+            for each in (ours, theirs):
+                each.cookies.append(f"rds-session={issuer.token()}; Path=/; HttpOnly")
+            yield World(server, ours, theirs)
+
+
+def test_a_page_of_the_sources_frontend_works_as_it_is(
+    source_world: World, browser: str, tmp_path: Path
+) -> None:
+    found = visit(browser, source_world.ours, source_world.server, "ours", tmp_path / "profile")
+    assert {name: call["status"] for name, call in found.items()} == {
+        "empty": 200,
+        "create": 201,
+        "incomplete": 400,
+        "list": 200,
+        "change": 200,
+        "pin": 200,
+        "pinAgain": 409,
+        "evaluate": 200,
+        "missing": 404,
+        "createSimple": 200,
+        "readSimple": 200,
+        "plain": 201,
+    }
+    assert (found["empty"]["body"], len(found["list"]["body"])) == ([], 1)
+    assert found["create"]["body"]["data"]["createdBy"] == "ada"
+    assert found["incomplete"]["body"]["message"].startswith("Check the request body")
+    assert (found["change"]["body"]["status"], found["pin"]["body"]["status"]) == ("DISABLED", "ENABLED")
+    assert found["evaluate"]["body"]["value"] is True
+    assert found["missing"]["body"] == {"message": "Feature flag not found"}
+    assert found["readSimple"]["body"]["currentVariation"] is True
+
+
+def test_a_page_of_another_site_does_nothing_with_the_sources_sessions(
+    source_world: World, browser: str, tmp_path: Path
+) -> None:
+    server = source_world.server
+    with server.client() as client:
+        before = client.get("/feature-flags").json()
+        found = visit(browser, source_world.theirs, server, "theirs", tmp_path / "profile")
+        assert set(map(str, found.values())) == {str({"failed": "TypeError"})}
+        assert client.get("/feature-flags").json() == before

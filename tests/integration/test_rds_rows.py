@@ -1,9 +1,11 @@
 """The behaviour checklist of source-systems.md, section 6: flags and mappings, against a real server.
 
 Each test has the number of its row; rows 45 to 69 are in test_rds_rows_access.py, 70 to 90 in
-test_rds_rows_limits.py. The last test here counts them.
+test_rds_rows_limits.py. The last test here counts them. Rows about AWS are proved as far as they hold on one
+machine; LATER says who does the rest.
 """
 
+import ast
 import json
 import re
 import sqlite3
@@ -18,6 +20,14 @@ import pytest
 
 from burgee.testing.rds import RdsClient
 
+LATER = {
+    63: "issue 4 reads the key from an SSM parameter that the environment names",
+    74: "issue 4 sets the reserved concurrency of the functions to 0 when the breaker trips",
+    86: "issue 4 takes a direct invocation with intValue",
+    87: "issue 4 names the functions whose concurrency could not be changed",
+    88: "issue 4 has the template with tables, roles, logs and names",
+    89: "issue 4 has the tables featureFlag, featureFlagUserMapping and requestLimit",
+}
 FLAG_FIELDS = ["id", "name", "description", "status", "createdAt", "createdBy", "updatedAt", "updatedBy"]
 MAPPING_FIELDS = ["userId", "flagId", "status", "createdAt", "createdBy", "updatedAt", "updatedBy"]
 UNREADABLE = "Error unmarshalling request body"
@@ -623,7 +633,6 @@ def test_row_43_every_error_is_plain_text_with_the_old_answers(strict: RdsClient
         assert "{" not in answer.text
 
 
-@pytest.mark.skip(reason="slice C (CORS): BURGEE_CORS_ORIGINS")
 def test_row_44_every_answer_carries_the_headers_of_cors(rds: RdsClient) -> None:
     for method, path, body in [*_failures(rds.flag()), ("GET", "/feature-flags", None)]:
         answer = rds.call(method, path, body)
@@ -639,8 +648,25 @@ def _has_flags(api: RdsClient) -> bool:
     return api.call("GET", "/feature-flags").status_code == 200
 
 
-def test_every_row_of_the_dialect_has_a_test() -> None:
-    files = sorted(Path(__file__).parent.glob("test_rds_rows*.py"))
-    text = "".join(file.read_text(encoding="utf-8") for file in files)
-    rows = {int(number) for number in re.findall(r"^def test_row_(\d\d)_", text, re.MULTILINE)}
-    assert rows == set(range(1, 91))
+def test_every_row_of_the_dialect_has_a_test_that_runs() -> None:
+    proved = set()
+    for file in Path(__file__).parent.glob("test_rds_rows*.py"):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            name = re.match(r"test_row_(\d\d)_", node.name) if isinstance(node, ast.FunctionDef) else None
+            if isinstance(node, ast.FunctionDef) and name:
+                assert {ast.unparse(each).split("(")[0] for each in node.decorator_list} <= MARKS, node.name
+                assert any(isinstance(each, ast.Assert) or _checks(each) for each in ast.walk(node)), (
+                    node.name
+                )
+                proved.add(int(name[1]))
+    assert proved == set(range(1, 91))
+    assert set(LATER) <= proved
+
+
+MARKS = {"pytest.mark.parametrize", "pytest.mark.timeout"}
+"""What may stand on a row's test: neither skip nor xfail, nor a name that hides one."""
+
+
+def _checks(node: ast.AST) -> bool:
+    """Whether this is a call of `refused`, which asserts."""
+    return isinstance(node, ast.Attribute) and node.attr == "refused"

@@ -187,6 +187,7 @@ class _Answers:
         if made is None:
             made = self._pinned[name] = Resolution(
                 flag_key=self._flag.key,
+                flag_set=self._flag.flag_set,
                 reason=Reason.TARGETING_MATCH,
                 value=self._flag.variants[name] if name is not None else None,
                 variant=name,

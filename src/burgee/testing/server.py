@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,10 +75,12 @@ def running_server(
     workers: int = 1,
     environment: Mapping[str, str] | None = None,
     log: Path | None = None,
+    command: Sequence[str] = ("burgee.entrypoints.server",),
 ) -> Iterator[Server]:
     """Start a server on `data` on free ports, wait until it is ready, and stop it at the end.
 
-    `environment` adds BURGEE_ settings. Its output goes to `log`, else beside the folder.
+    `environment` adds BURGEE_ settings. Its output goes to `log`, else beside the folder. `command` is the
+    module that Python runs, and its arguments.
     """
     folder = Path(data)
     output = log or folder.with_name(f"{folder.name}.log")
@@ -94,7 +96,7 @@ def running_server(
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("BURGEE_")}
     with output.open("a", encoding="utf-8") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "burgee.entrypoints.server"],
+            [sys.executable, "-m", *command],
             env={**inherited, **settings, **(environment or {})},
             stdout=file,
             stderr=subprocess.STDOUT,

@@ -63,6 +63,7 @@ class TestPrecedence:
         assert resolution.reason is Reason.TARGETING_MATCH
         assert resolution.metadata["override"] is True
         assert resolution.error_code is None
+        assert resolution.flag_set == "default"  # without it, usage would count nothing
 
     @pytest.mark.parametrize(
         ("variants", "default", "status", "variant"),

@@ -3,9 +3,11 @@
 The source left it to every client to put these together.
 """
 
-from burgee.engine.program import CompiledFlag
+from burgee.engine.program import CompiledFlag, Program
+from burgee.errors import UnavailableError
 from burgee.model.flag import DEFAULT_FLAG_SET
-from burgee.model.override import Override
+from burgee.model.json import JsonObject
+from burgee.model.resolution import Resolution
 from burgee.service.access import Role
 from burgee.surfaces.http.exchange import Answer, Call, json_answer
 from burgee.surfaces.http.rds_errors import RdsError
@@ -13,41 +15,36 @@ from burgee.surfaces.http.rds_flags import flag_of, program_of
 from burgee.surfaces.http.rds_users import ACCESS, user_of
 from burgee.surfaces.http.rds_views import RdsEvaluation, status_of
 
-_PAGE = 1000
-
 
 def evaluate_flag(call: Call) -> Answer:
     """One flag for one user."""
     user = _subject(call)
     _spend(call)
-    flag = flag_of(call)
-    program = program_of(call)
-    if program is None or flag.key not in program.flags:
-        call.services.refresher.catch_up()  # it is stored, and so is about to be served
-        program = program_of(call)
-    if program is None or flag.key not in program.flags:
-        raise RdsError(404, "Feature flag not found")
-    override = call.services.overrides.get(DEFAULT_FLAG_SET, flag.key, user)
-    return json_answer(_evaluation(call, program.flags[flag.key], user, override))
+    flag = _served(call)
+    services = call.services
+    services.overrides.subjects.catch_up()
+    resolution = services.overrides.evaluate(flag, _context(user))
+    services.usage.tally.count((resolution,))
+    return json_answer(_evaluation(user, flag, resolution))
 
 
 def evaluate_flags(call: Call) -> Answer:
     """Every flag of the default flag set for one user, ordered by key."""
     user = _subject(call)
     _spend(call)
-    overrides: dict[str, Override] = {}
-    after = ""
-    while True:
-        found = call.services.overrides.of_subject(
-            user, flag_set=DEFAULT_FLAG_SET, after=(DEFAULT_FLAG_SET, after), limit=_PAGE
-        )
-        overrides |= {each.flag_key: each for each in found}
-        if len(found) < _PAGE:
-            break
-        after = found[-1].flag_key
+    services, context = call.services, _context(user)
     program = program_of(call)
-    flags = program.flags.values() if program is not None else ()
-    return json_answer([_evaluation(call, flag, user, overrides.get(flag.key)) for flag in flags])
+    flags = tuple(program.flags.values()) if program is not None else ()
+    services.overrides.subjects.catch_up()
+    found = services.overrides.for_context(context)
+    overrides = {each.flag_key: each for each in found if each.flag_set == DEFAULT_FLAG_SET}
+    resolutions = [
+        services.overrides.resolve(flag.evaluate(context), flag, overrides.get(flag.key)) for flag in flags
+    ]
+    services.usage.tally.count(resolutions)
+    return json_answer(
+        [_evaluation(user, flag, resolution) for flag, resolution in zip(flags, resolutions, strict=True)]
+    )
 
 
 def _subject(call: Call) -> str:
@@ -63,21 +60,48 @@ def _spend(call: Call) -> None:
     if budget.stops_evaluation is not None:
         raise budget.stops_evaluation
     if budget.evaluation is not None:
-        budget.evaluation.spend()
+        try:
+            budget.evaluation.spend()
+        except UnavailableError:
+            return  # flags go on answering without their store
 
 
-def _evaluation(call: Call, compiled: CompiledFlag, user: str, override: Override | None) -> RdsEvaluation:
-    flag = compiled.source
-    resolution = compiled.evaluate({"targetingKey": user})
-    if override is not None:
-        resolution = call.services.overrides.resolve(resolution, compiled, override)
+def _served(call: Call) -> CompiledFlag:
+    """The flag of the id in the path, as it is served. Raises RdsError 404."""
+    program = program_of(call)
+    try:
+        key = flag_of(call).key
+    except UnavailableError:
+        return _required(_by_id(program, call.text("flagId")))  # without the store, what is known of it
+    if program is None or key not in program.flags:
+        call.services.refresher.catch_up()  # it is stored, and so is about to be served
+        program = program_of(call)
+    return _required(program.flags.get(key) if program is not None else None)
+
+
+def _by_id(program: Program | None, flag_id: str) -> CompiledFlag | None:
+    flags = program.flags.values() if program is not None else ()
+    return next((flag for flag in flags if flag.source.id == flag_id), None)
+
+
+def _required(flag: CompiledFlag | None) -> CompiledFlag:
+    if flag is None:
+        raise RdsError(404, "Feature flag not found")
+    return flag
+
+
+def _context(user: str) -> JsonObject:
+    return {"targetingKey": user}
+
+
+def _evaluation(user: str, flag: CompiledFlag, resolution: Resolution) -> RdsEvaluation:
     return RdsEvaluation(
         user_id=user,
-        flag_id=flag.id,
-        name=flag.name or flag.key,
+        flag_id=flag.source.id,
+        name=flag.source.name or flag.key,
         status=status_of(resolution.value),
         value=resolution.value,
         variant=resolution.variant,
         reason=resolution.reason.value,
-        override=override is not None,
+        override=resolution.metadata.get("override") is True,
     )

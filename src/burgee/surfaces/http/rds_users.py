@@ -1,9 +1,8 @@
 """What single users get of flags, in the RDS dialect: its mappings are overrides of the default flag set."""
 
-from burgee.errors import AlreadyExistsError, NotFoundError, VersionConflictError
+from burgee.errors import AlreadyExistsError, ForbiddenError, NotFoundError, VersionConflictError
 from burgee.model.flag import DEFAULT_FLAG_SET, Flag, FlagStatus
 from burgee.model.override import Override
-from burgee.service.access import Role
 from burgee.service.overrides import OverrideDraft
 from burgee.surfaces.http.exchange import Answer, Call, json_answer
 from burgee.surfaces.http.management.cursors import read_cursor, write_cursor
@@ -97,9 +96,10 @@ def delete_mapping(call: Call) -> Answer:
 def user_of(call: Call, *, words: str) -> str:
     """The user in the path. Raises RdsError 403 with `words` where that is somebody else's affair."""
     user = call.text("userId")
-    identity = call.identity
-    if identity is None or (identity.role is not Role.ADMIN and identity.subject != user):
-        raise RdsError(403, words)
+    try:
+        call.services.access.require_subject(call.identity, user, own=True)
+    except ForbiddenError:
+        raise RdsError(403, words) from None
     return user
 
 

@@ -60,6 +60,7 @@ class Resource:
         self._operations = {operation.method: operation for operation in operations}
         self._allowed = tuple(sorted({*self._operations, *(["HEAD"] if "GET" in self._operations else [])}))
         self._dialect = operations[0].dialect
+        self._is_public = all(operation.permission is None for operation in operations)
         self._services = services
         self._pools = pools
         self._public_origin = public_origin
@@ -71,9 +72,11 @@ class Resource:
             words = self._dialect.error_answer
             scope[ERROR_ANSWER] = lambda error: words(error, self._services, Headers(scope=scope))
         operation = self._operations.get("GET" if method == "HEAD" else method)
+        scope["burgee.operation"] = operation.name if operation is not None else ""
+        if self._dialect is not None:
+            self._require_known_origin(scope, Headers(scope=scope))
         if operation is None:
             raise MethodNotAllowedError(self._allowed)
-        scope["burgee.operation"] = operation.name
         call = await self._admit(operation, scope, receive)
         pool = self._pools.writes if operation.is_unsafe else self._pools.reads
         answer = await anyio.to_thread.run_sync(operation.handler, call, limiter=pool)
@@ -149,13 +152,23 @@ class Resource:
             require_json(headers, operation.payload.media_types if operation.payload else (JSON,))
         return identity
 
+    def _require_known_origin(self, scope: Scope, headers: Headers) -> None:
+        """Refuse pages of other sites whatever they ask for, as source APIs do, where some are allowed.
+
+        Raises OriginRefusedError.
+        """
+        if self._cors.is_on and not self._is_public and "origin" in headers:
+            ours = self._origin(scope, headers)
+            require_same_origin(headers, origin=ours, is_allowed=self._cors.is_allowed)
+
     def _origin(self, scope: Scope, headers: Headers) -> str:
         return self._public_origin or f"{scope.get('scheme', 'http')}://{headers.get('host', '')}"
 
 
 def _parameters(operation: Operation, scope: Scope, headers: Headers) -> dict[str, ParameterValue]:
     path: Mapping[str, str] = scope.get("path_params", {})
-    if not _is_written_as(operation.path, scope.get("raw_path", b"")):
+    may_end_in_slash = operation.dialect is not None
+    if not _is_written_as(operation.path, scope.get("raw_path", b""), may_end_in_slash=may_end_in_slash):
         # Decoded, it would be another path; no key contains a slash, so nothing can be there.
         raise NotFoundError("there is nothing at this path")
     return read_parameters(
@@ -167,11 +180,12 @@ def _parameters(operation: Operation, scope: Scope, headers: Headers) -> dict[st
     )
 
 
-def _is_written_as(template: str, raw_path: bytes) -> bool:
+def _is_written_as(template: str, raw_path: bytes, *, may_end_in_slash: bool) -> bool:
     """Whether a path has the segments of `template`, and a slash only in a targeting key, as %2F."""
     if not raw_path:
         return True
-    names, sent = template.split("/"), raw_path.partition(b"?")[0].lower().split(b"/")
+    path = raw_path.partition(b"?")[0].lower()
+    names, sent = template.split("/"), (path.removesuffix(b"/") if may_end_in_slash else path).split(b"/")
     return len(names) == len(sent) and not any(
         b"%2f" in segment and name != "{targetingKey}" for name, segment in zip(names, sent, strict=True)
     )

@@ -25,10 +25,12 @@ from burgee.errors import (
 )
 from burgee.model.flag import Flag, FlagStatus
 from burgee.model.override import Override
+from burgee.model.resolution import Reason
 from burgee.service.overrides import OverrideDraft
 from burgee.service.publish import Author
 from burgee.service.services import Services
 from burgee.surfaces.http.app import build_app
+from burgee.surfaces.http.cors import Cors
 from burgee.surfaces.http.problems import BodyTooLargeError, MethodNotAllowedError
 from burgee.surfaces.http.rds_errors import FAILURE, RdsError, error_answer
 from burgee.surfaces.http.rds_views import flag_view, mapping_view
@@ -47,6 +49,7 @@ FLAG = Flag(
     updated_by="grace",
 )
 AUTHOR = Author(subject="ada")
+CORS = Cors.from_text("https://app.example.com")
 
 
 def made(client: TestClient, **fields: Any) -> dict[str, Any]:
@@ -231,6 +234,82 @@ def test_head_is_get_without_a_body(admin: TestClient) -> None:
     answer = admin.head("/feature-flags/")
     assert (answer.status_code, answer.content) == (200, b"")
     assert int(answer.headers["content-length"]) == len(admin.get("/feature-flags").content)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "origin", "status"),
+    [
+        ("GET", "/feature-flags", "https://app.example.com", 200),
+        ("GET", "/feature-flags", "http://testserver", 200),
+        ("GET", "/feature-flags", "", 200),
+        ("GET", "/feature-flags", "https://evil.example", 403),
+        ("GET", "/feature-flags/", "null", 403),
+        ("DELETE", "/users/u/feature-flags/f", "https://evil.example", 403),
+        ("PUT", "/feature-flags", "https://evil.example", 403),
+        ("OPTIONS", "/reset-limit", "https://evil.example", 403),
+        ("GET", "/health-check", "https://evil.example", 200),
+        ("GET", "/feature-flag/absent", "https://evil.example", 403),
+        ("GET", "/api/v1/flags", "https://evil.example", 200),
+    ],
+)
+def test_a_page_of_another_site_is_refused_where_some_are_allowed(
+    services: Services, token: Callable[..., str], method: str, path: str, origin: str, status: int
+) -> None:
+    headers = {"authorization": f"Bearer {token('admin')}"} | ({"origin": origin} if origin else {})
+    answer = TestClient(build_app(services, cors=CORS)).request(method, path, headers=headers)
+    assert answer.status_code == status, answer.text
+    if status == 403 and path != "/feature-flag/absent":
+        assert answer.json() == {"message": "CORS policy does not allow access from this origin."}
+
+
+def test_without_allowed_origins_an_origin_says_nothing(admin: TestClient) -> None:
+    assert admin.get("/feature-flags", headers={"origin": "https://evil.example"}).status_code == 200
+
+
+# --- evaluation ---
+
+
+def test_what_the_dialect_evaluates_is_counted(services: Services, admin: TestClient) -> None:
+    flag = made(admin)
+    admin.post(f"/users/bob/feature-flags/{flag['id']}", json={"status": "DISABLED"})
+    for user, times in (("eve", 2), ("bob", 3)):
+        for _ in range(times):
+            admin.get(f"/users/{user}/feature-flags/{flag['id']}/evaluation")
+        admin.get(f"/users/{user}/feature-flags/evaluation")
+    services.usage.flush()
+    counts = services.usage.of_flag(services.browser.flag("default", "dark-mode"), hours=1).counts
+    assert {(each.variant, each.reason, each.count) for each in counts} == {
+        ("on", Reason.STATIC, 3),
+        ("off", Reason.TARGETING_MATCH, 4),
+    }
+
+
+def test_an_override_of_another_flag_set_decides_nothing_here(services: Services, admin: TestClient) -> None:
+    made(admin)
+    body = {"variants": {"on": True, "off": False}, "defaultVariant": "on"}
+    admin.put("/api/v1/flag-sets/shop/flags/dark-mode", json=body)
+    draft = OverrideDraft(flag_set="shop", flag_key="dark-mode", targeting_key="bob", variant="off")
+    services.overrides.put(draft, author=AUTHOR)
+    (found,) = admin.get("/users/bob/feature-flags/evaluation").json()
+    assert (found["value"], found["override"]) == (True, False)
+
+
+def test_flags_are_evaluated_while_the_store_is_away(
+    services: Services, admin: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flag = made(admin)
+    one = f"/users/bob/feature-flags/{flag['id']}/evaluation"
+    before = admin.get(one).json()
+
+    def away(*_: object, **__: object) -> None:
+        raise UnavailableError("away")
+
+    for name in ("flag_by_id", "flag", "snapshot"):
+        monkeypatch.setattr(services.browser, name, away)
+    assert admin.get(one).json() == before
+    assert admin.get("/users/bob/feature-flags/evaluation").json() == [before]
+    assert admin.get("/users/bob/feature-flags/none/evaluation").status_code == 404
+    assert admin.get(f"/feature-flags/{flag['id']}").status_code == 500
 
 
 # --- mappings over overrides ---
