@@ -262,6 +262,7 @@ def _tokens(
         issuer=settings.token_issuer,
         audience=settings.token_audience,
         identity=(settings.token_identity,) if settings.token_identity else ("userId", "sub"),
+        role=settings.token_role,
     )
     others = [Issuer(rules, sources)] if sources else []
     leeway = settings.token_leeway_seconds

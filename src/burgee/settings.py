@@ -43,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     token_issuer: str = ""
     token_audience: str = ""
     token_identity: str = ""
+    token_role: str = "reader"  # noqa: S105
     jwks_url: str = ""
     jwks_max_age_seconds: int = 86_400
     environment: str = ""
@@ -207,6 +208,12 @@ def _algorithms(text: str) -> str:
     return ",".join(names)
 
 
+def _token_role(text: str) -> str:
+    if text.strip() not in ("reader", "editor", "admin"):
+        raise ValueError(f"{text!r} is none of reader, editor, admin")
+    return text.strip()
+
+
 def _identity(text: str) -> str:
     if text.strip() not in ("userId", "sub"):
         raise ValueError(f"{text!r} is not userId or sub")
@@ -260,6 +267,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "token_issuer": str.strip,
     "token_audience": str.strip,
     "token_identity": _identity,
+    "token_role": _token_role,
     "jwks_url": _jwks_url,
     "jwks_max_age_seconds": _number(60, 604_800),
     "environment": str.strip,

@@ -163,6 +163,26 @@ def test_every_setting_of_the_other_issuer_reaches_its_tokens(
     assert client.get("/api/v1/whoami", headers=bearer("one", **claims)).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("default", "claims", "role", "written"),
+    [
+        ("reader", {}, "reader", 403),
+        ("editor", {}, "editor", 201),
+        ("admin", {}, "admin", 201),
+        ("admin", {"role": "VIEWER"}, "reader", 403),  # what the token says goes before what we say
+        ("reader", {"role": "DEVELOPER"}, "editor", 201),
+    ],
+)
+def test_a_token_that_names_no_role_gets_the_one_that_is_set(
+    opened: Callable[..., Services], default: str, claims: dict[str, Any], role: str, written: int
+) -> None:
+    services = opened(BURGEE_PUBLIC_KEY=public_pem_of("one").decode(), BURGEE_TOKEN_ROLE=default)
+    client = client_of(services)
+    assert client.get("/api/v1/whoami", headers=bearer("one", **claims)).json()["role"] == role
+    body = {"name": "Dark mode", "description": "d"}
+    assert client.post("/feature-flags", json=body, headers=bearer("one", **claims)).status_code == written
+
+
 def test_a_pem_and_published_keys_stand_side_by_side(
     issuer: KeyServer, opened: Callable[..., Services]
 ) -> None:

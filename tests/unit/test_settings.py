@@ -37,6 +37,7 @@ def test_every_setting_is_read() -> None:
         "BURGEE_TOKEN_ISSUER": " https://issuer.example ",
         "BURGEE_TOKEN_AUDIENCE": "flags",
         "BURGEE_TOKEN_IDENTITY": "sub",
+        "BURGEE_TOKEN_ROLE": "editor",
         "BURGEE_JWKS_URL": "https://issuer.example/keys",
         "BURGEE_JWKS_MAX_AGE_SECONDS": "3600",
         "BURGEE_ENVIRONMENT": "PRODUCTION",
@@ -79,6 +80,7 @@ def test_every_setting_is_read() -> None:
         token_issuer="https://issuer.example",
         token_audience="flags",
         token_identity="sub",
+        token_role="editor",
         jwks_url="https://issuer.example/keys",
         jwks_max_age_seconds=3600,
         environment="PRODUCTION",
@@ -136,6 +138,7 @@ def test_an_empty_value_is_no_value() -> None:
             ["none", "RS256,none", "HS256", "PS256", "ES256", ",", "RS256,"],
         ),
         ("TOKEN_IDENTITY", ["userId", " sub "], ["userid", "email", "userId,sub"]),
+        ("TOKEN_ROLE", ["reader", "editor", " admin "], ["ADMIN", "sdk-client", "reader,editor"]),
         ("JWKS_MAX_AGE_SECONDS", ["60", "604800"], ["59", "604801"]),
         (
             "JWKS_URL",

@@ -28,6 +28,8 @@ class ClaimRules(msgspec.Struct, frozen=True, kw_only=True):
     issuer: str = ""
     audience: str = ""
     identity: tuple[str, ...] = ("userId", "sub")
+    role: str = READER
+    """What a token may do that names no role; a reader of that kind reaches only its own."""
     is_ours: bool = False
     """Whether this server signed it: then it says when and for which role, and may leave out for whom."""
 
@@ -53,11 +55,11 @@ class ClaimRules(msgspec.Struct, frozen=True, kw_only=True):
         role = _text(claims, "role") if self.is_ours or "role" in claims else ""
         return TokenClaims(
             subject=self._subject(claims),
-            role=(role if self.is_ours else ROLE_NAMES.get(role, role)) or READER,
+            role=(role if self.is_ours else ROLE_NAMES.get(role, role)) or self.role,
             issued_at=issued_at,
             expires_at=expires_at + leeway,
             flag_sets=_flag_sets(claims),
-            is_own_only=not role,
+            is_own_only=not role and self.role == READER,
         )
 
     def _subject(self, claims: JsonObject) -> str:
