@@ -52,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     url: str = ""
     token: str = ""
     streams: int = DEFAULT_LIMITS.streams
+    streams_per_address: int = DEFAULT_LIMITS.streams_per_address
     connections: int = DEFAULT_LIMITS.connections
     parameters_file: str = ""
     hatton_strict_compat: bool = False
@@ -129,7 +130,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def limits(self) -> Limits:
         """The limits of this server."""
-        return msgspec.structs.replace(DEFAULT_LIMITS, streams=self.streams, connections=self.connections)
+        names = ("streams", "streams_per_address", "connections")
+        return msgspec.structs.replace(DEFAULT_LIMITS, **{name: getattr(self, name) for name in names})
 
     @property
     def budget_rules(self) -> BudgetRules:
@@ -276,6 +278,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "url": _web_address,
     "token": str.strip,
     "streams": _number(1, 1_000_000),
+    "streams_per_address": _number(1, 1_000_000),
     "connections": _number(1, 1_000_000),
     "parameters_file": str,
     "hatton_strict_compat": _switch,

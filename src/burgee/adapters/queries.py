@@ -25,7 +25,8 @@ def flag_matches(flag: Flag, query: FlagQuery) -> bool:
 def event_matches(event: AuditEvent, query: AuditQuery) -> bool:
     """Whether `event` is one of those that `query` asks for, its limit aside."""
     return (
-        (query.actor is None or event.actor == query.actor)
+        (query.within is None or event.flag_set in query.within)
+        and (query.actor is None or event.actor == query.actor)
         and (query.flag_set is None or event.flag_set == query.flag_set)
         and (query.flag_key is None or event.flag_key == query.flag_key)
         and (query.action is None or event.action == query.action)

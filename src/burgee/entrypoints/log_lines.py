@@ -7,6 +7,9 @@ import time
 import msgspec
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_UNSEEN = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What JSON leaves as it is, and terminals and readers of lines do not: C1 controls, line ends, directions.
+"""
 _BARE = re.compile(r"[A-Za-z0-9_.:/@+-]+")
 
 
@@ -44,4 +47,5 @@ def log_to_stderr() -> None:
 def _text(value: object) -> str:
     if isinstance(value, str) and _BARE.fullmatch(value):
         return value
-    return msgspec.json.encode(value, enc_hook=repr).decode()
+    text = msgspec.json.encode(value, enc_hook=repr).decode()
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -15,7 +15,9 @@ class AuditDraft(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """An audit event before the store has given it its place in the chain.
 
     `action` is `noun.past_participle` (`flag.created`), `entity` a path such as `flags/default/banner`,
-    `before` and `after` the JSON forms of the entity, None where it did not exist.
+    `before` and `after` the JSON forms of the entity, None where it did not exist. `client` is the network
+    address that the change came from; left out where it came from this server itself, and in old events,
+    whose hashes it would change.
     """
 
     at: float
@@ -29,6 +31,7 @@ class AuditDraft(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     after: JsonValue = None
     request_id: str = ""
     reason: str = ""
+    client: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class AuditEvent(AuditDraft, frozen=True, kw_only=True, rename="camel"):

@@ -22,6 +22,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     expansion_nodes: int = 10_000
     evaluation_steps: int = 10_000
     streams: int = 10_000
+    streams_per_address: int = 1_000
     connections: int = 12_000
     page_items: int = 1_000
     faults: int = 1_000

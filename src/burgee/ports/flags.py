@@ -32,6 +32,8 @@ class AuditQuery(msgspec.Struct, frozen=True, kw_only=True):
     `since` is included, `until` is not.
     """
 
+    within: tuple[str, ...] | None = None
+    """The flag sets whose events may be looked at, whatever else is asked for; None means all events."""
     actor: str | None = None
     flag_set: str | None = None
     flag_key: str | None = None

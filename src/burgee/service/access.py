@@ -163,6 +163,7 @@ class Access:
         flag_sets: tuple[str, ...] = (),
         actor: str = "",
         request_id: str = "",
+        client: str | msgspec.UnsetType = msgspec.UNSET,
     ) -> str:
         """A new token; who issued what to whom is audited, the token itself is written nowhere.
 
@@ -186,6 +187,7 @@ class Access:
                     "flagSets": list(flag_sets),
                 },
                 request_id=request_id,
+                client=client,
             )
         )
         return token

@@ -27,6 +27,7 @@ def flag_event(
         after=_form(after),
         request_id=author.request_id,
         reason=author.reason,
+        client=author.client,
     )
 
 
@@ -45,6 +46,7 @@ def flag_set_event(
         after=_form(after) if detail is None else detail,
         request_id=author.request_id,
         reason=author.reason,
+        client=author.client,
     )
 
 

@@ -212,6 +212,7 @@ class Budget:
             after=msgspec.to_builtins(after),
             request_id=author.request_id,
             reason=author.reason,
+            client=author.client,
         )
         try:
             self._audit.append_audit(draft)

@@ -13,12 +13,16 @@ from burgee.model.flag_set import FlagSet
 
 
 class Author(msgspec.Struct, frozen=True, kw_only=True):
-    """Who publishes, for the audit log; one that `is_bound` may write some flag sets and not all."""
+    """Who publishes, for the audit log; one that `is_bound` may write some flag sets and not all.
+
+    `client` is the network address that the request came from, where there was one.
+    """
 
     subject: str
     request_id: str = ""
     reason: str = ""
     is_bound: bool = False
+    client: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Precondition(msgspec.Struct, frozen=True, kw_only=True):

@@ -66,6 +66,7 @@ class NamedFlagPublishing(FlagPublishing):
             after={"name": name},
             request_id=author.request_id,
             reason=reason,
+            client=author.client,
         )
         try:
             self._store.append_audit(draft)

@@ -93,6 +93,7 @@ def _event(
         after=_form(after),
         request_id=author.request_id,
         reason=author.reason or (after.reason if after is not None else ""),
+        client=author.client,
     )
 
 

@@ -98,6 +98,7 @@ def _event(action: str, key_id: str, now: float, author: Author, after: JsonObje
         after=after,
         request_id=author.request_id,
         reason=author.reason,
+        client=author.client,
     )
 
 

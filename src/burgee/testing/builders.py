@@ -93,6 +93,7 @@ def an_audit_draft(**changes: Any) -> AuditDraft:
         "after": {"status": "DISABLED", "width": 10.0},
         "request_id": "01J9-request",
         "reason": "the sale is over",
+        "client": "192.0.2.1",
     }
     return AuditDraft(**{**fields, **changes})
 

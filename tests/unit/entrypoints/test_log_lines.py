@@ -43,6 +43,35 @@ def test_everything_that_came_along_is_on_the_line(extra: dict[str, Any], expect
     assert line(**extra) == "1970-01-01T00:00:01.250Z WARNING flag.published" + expected
 
 
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "\r",
+        "\n",
+        "\x1b[2J",
+        "\x00",
+        "\x7f",
+        "\x85",
+        "\x9b31m",
+        "\u2028",
+        "\u2029",
+        "\u202e",
+        "\u2066",
+        "\u200f",
+    ],
+)
+def test_item_56_nothing_that_is_named_ends_a_line_or_drives_a_terminal(mark: str) -> None:
+    for extra in ({"problem": f"a{mark}b"}, {"fields": {"frames": [f"a{mark}b"]}}):
+        text = line(**extra)
+        assert text.isprintable()
+        assert text.startswith("1970-01-01T00:00:01.250Z WARNING flag.published ")
+        assert len(text.splitlines()) == 1
+
+
+def test_item_56_letters_of_any_language_stay_readable() -> None:
+    assert line(problem="größe 大きさ").endswith(' problem="größe 大きさ"')
+
+
 def test_a_traceback_follows_its_line() -> None:
     try:
         raise ValueError("no")

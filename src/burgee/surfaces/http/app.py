@@ -58,6 +58,7 @@ def build_app(
                 refusals=services.refusals,
                 new_request_id=new_request_id,
                 log_requests=log_requests,
+                is_https=origin.startswith("https:"),
             )
         ],
         exception_handlers={HTTPException: _as_ours},

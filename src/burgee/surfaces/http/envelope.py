@@ -22,11 +22,16 @@ from burgee.surfaces.http.resource import ERROR_ANSWER, send_answer
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 """A request id that a client may choose; any other is replaced by our own."""
 
+HTTPS_ONLY = "max-age=31536000"
+"""For a year browsers come by https only; said where they reach us that way (RFC 6797)."""
+
 _log = logging.getLogger("burgee.http")
 
 
 class Envelope:
     """ASGI middleware around the router; the outermost thing that may see a request.
+
+    `is_https` says that browsers reach us by https.
 
     Logs `request.failed` for errors of ours and, where asked, `request.completed`; the fields are in the
     record's `fields`: never a header, a body, a query or a context.
@@ -40,8 +45,10 @@ class Envelope:
         refusals: Refusals,
         new_request_id: Callable[[], str],
         log_requests: bool = False,
+        is_https: bool = False,
     ) -> None:
         self._app = app
+        self._is_https = is_https
         self._refusals = refusals
         self._limits = limits
         self._new_request_id = new_request_id
@@ -67,6 +74,8 @@ class Envelope:
                 headers["x-request-id"] = request_id
                 headers["x-content-type-options"] = "nosniff"
                 headers.setdefault("referrer-policy", "no-referrer")
+                if self._is_https:
+                    headers["strict-transport-security"] = HTTPS_ONLY
                 headers.setdefault("cross-origin-opener-policy", "same-origin")
                 headers.setdefault("content-security-policy", "default-src 'none'; frame-ancestors 'none'")
             await send(message)

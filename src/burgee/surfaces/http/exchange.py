@@ -29,6 +29,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     media_type: str = ""
     request_id: str = ""
     is_https: bool = False
+    client: str | msgspec.UnsetType = msgspec.UNSET
+    """The network address that the request came from, where it came over one."""
 
     def text(self, name: str, default: str = "") -> str:
         """The string parameter `name`."""
@@ -62,7 +64,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     def author(self) -> Author:
         """Who and which request stand in the audit event, and whether that caller reaches only some sets."""
         is_bound = self.identity is not None and bool(self.identity.flag_sets)
-        return Author(subject=self.subject, request_id=self.request_id, is_bound=is_bound)
+        return Author(subject=self.subject, request_id=self.request_id, is_bound=is_bound, client=self.client)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

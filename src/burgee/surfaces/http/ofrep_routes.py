@@ -8,7 +8,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from burgee.surfaces.http.answer import Answer
-from burgee.surfaces.http.metering import Gate
+from burgee.surfaces.http.metering import Gate, address_of
 from burgee.surfaces.http.metrics import BULK, EVALUATE, STREAM
 from burgee.surfaces.http.ofrep import BULK_PATH, STREAM_PATH, Ofrep
 from burgee.surfaces.http.stream_sink import AsgiSink, stream_request
@@ -48,13 +48,15 @@ def stream_routes(ofrep: Ofrep, hub: StreamHub) -> list[Route]:
 
     async def stream(request: Request) -> "_Stream | Response":
         headers = dict(request.scope["headers"])
-        scope = stream_request(ofrep, hub, request.scope["raw_path"], headers)
+        address = address_of(request.scope)
+        scope = stream_request(ofrep, hub, request.scope["raw_path"], headers, address=address)
         if isinstance(scope, Answer):
             ofrep.counters.answered(STREAM, scope.status, 0)
             return _response(scope)
         sink = AsgiSink()
         last = headers.get(b"last-event-id", b"").decode("latin-1")
-        first = hub.join(sink, scope, last, credential=ofrep.audience.credential(headers))
+        credential = ofrep.audience.credential(headers)
+        first = hub.join(sink, scope, last, credential=credential, address=address)
         ofrep.counters.answered(STREAM, 200, 0)
         return _Stream(sink, hub, first)
 

@@ -17,6 +17,7 @@ from burgee.surfaces.http.answer import Answer, json_answer
 from burgee.surfaces.http.cors import unparsed_origin
 from burgee.surfaces.http.edge import HEAD_END, UsualRequest
 from burgee.surfaces.http.heads import head_fault, is_path, without_offers
+from burgee.surfaces.http.metering import address_of
 from burgee.surfaces.http.metrics import (
     BUCKETS_NS,
     BULK,
@@ -328,7 +329,8 @@ class BurgeeProtocol(RefusingProtocol):
         edge.counters.answered(route, answer.status, perf_counter_ns() - started)
 
     def _open_stream(self, known: dict[bytes, bytes], *, close: bool) -> None:
-        scope = stream_request(self.edge.ofrep, self.edge.hub, self.url, known)
+        address = address_of({"client": self.client})
+        scope = stream_request(self.edge.ofrep, self.edge.hub, self.url, known, address=address)
         fields = self.edge.cors.fields(known.get(b"origin"))
         if isinstance(scope, Answer):
             self._write(scope, close=close, fields=fields)
@@ -337,9 +339,8 @@ class BurgeeProtocol(RefusingProtocol):
         self.phase, self.fed = STREAM, 0
         self.sink = TransportSink(self.transport)
         last = known.get(b"last-event-id", b"").decode("latin-1")
-        first = self.edge.hub.join(
-            self.sink, scope, last, credential=self.edge.ofrep.audience.credential(known)
-        )
+        credential = self.edge.ofrep.audience.credential(known)
+        first = self.edge.hub.join(self.sink, scope, last, credential=credential, address=address)
         self.transport.write(self.edge.ok + fields + STREAM_HEAD + first)
         self.edge.counters.answered(STREAM_ROUTE, 200, 0)
         self.headers, self.url, self.scope = [], b"", {}  # type: ignore[typeddict-item]

@@ -119,6 +119,7 @@ class Resource:
             media_type=media_type,
             request_id=scope.get("burgee.request_id", ""),
             is_https=self._origin(scope, headers).startswith("https:"),
+            client=str(scope["client"][0]) if scope.get("client") else msgspec.UNSET,
         )
 
     def _require_known_or_rare(self, operation: Operation, scope: Scope, headers: Headers) -> Identity | None:

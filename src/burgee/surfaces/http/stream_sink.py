@@ -102,7 +102,7 @@ async def _gone(receive: Receive) -> None:
 
 
 def stream_request(
-    ofrep: Ofrep, hub: StreamHub, url: bytes, headers: Mapping[bytes, bytes]
+    ofrep: Ofrep, hub: StreamHub, url: bytes, headers: Mapping[bytes, bytes], *, address: str = ""
 ) -> Scope | Answer:
     """The scope of a request for a stream, or the answer that turns it away."""
     path = url.partition(b"?")[0]
@@ -125,7 +125,7 @@ def stream_request(
         return json_answer(403, encode({"errorDetails": "the token is not for these flags"}))
     if ofrep.stopped:
         return stopped_answer()
-    if hub.full():
+    if hub.full(address):
         ofrep.counters.refused("streams")
         retry = str(hub.retry_after()).encode()
         return json_answer(503, encode({"errorDetails": "too many streams"}), (b"retry-after", retry))

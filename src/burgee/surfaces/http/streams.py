@@ -69,9 +69,11 @@ class StreamHub:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ofrep, self._counters, self._dice, self._clock = ofrep, counters, dice, clock
-        self._cap = limits.streams
+        self._cap, self._cap_of_address = limits.streams, limits.streams_per_address
+        self._addresses: dict[str, int] = {}
         self._groups: dict[Scope, _Group] = {}
         self._places: dict[Sink, tuple[Scope, int]] = {}
+        self._from: dict[Sink, str] = {}
         self._beats: list[set[Sink]] = [set() for _ in range(BEATS)]
         self._beat = 0
         self._joined = 0
@@ -84,19 +86,26 @@ class StreamHub:
     def __len__(self) -> int:
         return len(self._places)
 
-    def full(self) -> bool:
-        """Whether a new stream must be turned away: too many, too many at once, or going down."""
+    def full(self, address: str = "") -> bool:
+        """Whether a new stream must be turned away: too many, too many at once, or going down.
+
+        One `address` may not take the places of all others; "" is none.
+        """
         self._connects += 1
+        if address and self._addresses.get(address, 0) >= self._cap_of_address:
+            return True
         return self.draining or len(self._places) >= self._cap or self._connects > CONNECTS_PER_SECOND
 
     def retry_after(self) -> int:
         """Seconds that a client turned away shall wait, spread so that they do not come back together."""
         return 1 + int(self._dice() * 10)
 
-    def join(self, sink: Sink, scope: Scope, last_event_id: str = "", *, credential: str = "") -> bytes:
+    def join(
+        self, sink: Sink, scope: Scope, last_event_id: str = "", *, credential: str = "", address: str = ""
+    ) -> bytes:
         """Add a stream; its first bytes: how to retry, where it is and, if it is behind, the event.
 
-        The stream ends soon after the token `credential` is no longer good.
+        It counts for `address`, and ends soon after the token `credential` is no longer good.
         """
         group = self._groups.get(scope)
         if group is None:
@@ -107,6 +116,9 @@ class StreamHub:
         place = self._joined % BEATS
         self._beats[place].add(sink)
         self._places[sink] = (scope, place)
+        if address:
+            self._from[sink] = address
+            self._addresses[address] = self._addresses.get(address, 0) + 1
         if credential:
             self._rested.setdefault(credential, set()).add(sink)
             self._credentials[sink] = credential
@@ -124,6 +136,11 @@ class StreamHub:
         if scope is None:
             return
         self._beats[place].discard(sink)
+        address = self._from.pop(sink, "")
+        if address:
+            self._addresses[address] -= 1
+            if not self._addresses[address]:
+                del self._addresses[address]
         credential = self._credentials.pop(sink, "")
         if credential:
             self._rested[credential].discard(sink)

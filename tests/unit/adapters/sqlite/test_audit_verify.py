@@ -158,7 +158,7 @@ def test_there_are_a_thousand_of_them() -> None:
 
 
 @pytest.mark.parametrize("tamper", KINDS, ids=lambda each: each.__name__)
-def test_every_tampering_is_found_and_its_first_event_named(bench: Bench, tamper: Tamper) -> None:
+def test_item_59_every_tampering_is_found_and_its_first_event_named(bench: Bench, tamper: Tamper) -> None:
     dice = random.Random(27)
     assert bench.log.verify().ok
     for number in range(TRIES):
@@ -172,7 +172,7 @@ def test_every_tampering_is_found_and_its_first_event_named(bench: Bench, tamper
     assert bench.log.verify().ok
 
 
-def test_without_the_exported_head_a_clever_cut_would_pass(bench: Bench) -> None:
+def test_item_59_without_the_exported_head_a_clever_cut_would_pass(bench: Bench) -> None:
     """Why the head stands beside the store: the store alone cannot tell."""
     cut_the_tail_and_move_the_head(bench.rows, random.Random(1))
     assert AuditLog(bench.store).verify().ok

@@ -67,7 +67,7 @@ def test_the_headers_of_an_allowed_origin() -> None:
     "origin",
     ["null", "*", "", THEIRS, OURS + "\n", OURS + "/", OURS.upper(), "https://app.example.com:443", "\xff"],
 )
-def test_the_headers_of_any_other(origin: str) -> None:
+def test_item_35_the_headers_of_any_other(origin: str) -> None:
     assert not CORS.is_allowed(origin)
     assert CORS.headers(origin) == CORS.headers(None) == ((b"vary", b"origin"),)
     assert CORS.fields(origin.encode("latin-1")) == CORS.fields(None) == b""
@@ -144,7 +144,7 @@ def across(services: Services) -> TestClient:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-def test_every_route_answers_a_preflight(across: TestClient, path: str, method: str) -> None:
+def test_item_36_every_route_answers_a_preflight(across: TestClient, path: str, method: str) -> None:
     asked = {"origin": OURS, "access-control-request-method": method}
     answer = across.options(path, headers=asked | {"access-control-request-headers": "authorization"})
     assert (answer.status_code, answer.content) == (200, b"")
@@ -222,7 +222,7 @@ def test_declared_headers_may_be_sent_and_read(across: TestClient) -> None:
     ],
 )
 @pytest.mark.parametrize("origin", [OURS, THEIRS, None])
-def test_every_answer_is_dressed(
+def test_item_36_every_answer_is_dressed(
     across: TestClient, method: str, path: str, headers: dict[str, str], status: int, origin: str | None
 ) -> None:
     answer = across.request(method, path, headers=headers | ({"origin": origin} if origin else {}))
@@ -409,7 +409,7 @@ CLOSE = b"connection: close"
         (SINGLE, BODY, (b"x: y",) * DEFAULT_LIMITS.header_fields, 431),
     ],
 )
-def test_every_answer_of_the_protocol_is_dressed(
+def test_item_36_every_answer_of_the_protocol_is_dressed(
     server: Listening, path: bytes, body: bytes, fields: tuple[bytes, ...], status: int, origin: str | None
 ) -> None:
     data = request(path, *from_origin(origin), *fields, CLOSE, body=body)

@@ -118,13 +118,15 @@ def test_the_fixed_origins_are_27() -> None:
 
 
 @pytest.mark.parametrize(("origin", "allowed"), FIXED)
-def test_a_fixed_origin(origin: str, allowed: bool) -> None:
+def test_item_35_a_fixed_origin(origin: str, allowed: bool) -> None:
     assert read_origins(RDS).has(origin) is allowed
     assert judge(origin) is allowed
     assert read_origins(RDS_SECURE).has(origin) is (allowed and origin.startswith("https:"))
 
 
-def test_ten_thousand_made_origins_are_judged_alike(rds: tuple[Allowed, Callable[[str], bool]]) -> None:
+def test_item_35_ten_thousand_made_origins_are_judged_alike(
+    rds: tuple[Allowed, Callable[[str], bool]],
+) -> None:
     allowed, judged = rds
     dice = random.Random(SEED)
     origins: set[str] = set()
@@ -240,7 +242,7 @@ def test_the_setting_is_a_list(text: str, exact: list[str], patterns: list[str])
         ("regex:https://", "matches no origin"),
     ],
 )
-def test_an_entry_that_is_unsafe_or_no_origin_is_named(entry: str, words: str) -> None:
+def test_item_37_an_entry_that_is_unsafe_or_no_origin_is_named(entry: str, words: str) -> None:
     with pytest.raises(ValueError) as caught:
         read_origins(f"https://good.example,{entry}")
     assert f"`{entry}` is refused: " in str(caught.value)
@@ -259,7 +261,7 @@ def test_every_refused_entry_is_named_at_once() -> None:
 
 
 @pytest.mark.parametrize("canary", CANARIES)
-def test_a_pattern_that_lets_a_canary_in_is_refused(canary: str) -> None:
+def test_item_37_a_pattern_that_lets_a_canary_in_is_refused(canary: str) -> None:
     escaped = "".join(sign if sign.isalnum() else f"\\{sign}" for sign in canary)
     with pytest.raises(ValueError, match="it lets"):
         read_origins(rf"regex:{escaped}|https://mine\.example\.com")

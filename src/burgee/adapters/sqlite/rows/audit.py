@@ -23,10 +23,13 @@ def find(connection: apsw.Connection, query: AuditQuery) -> tuple[AuditEvent, ..
 
     Raises StoreDamagedError where one fails its own hash.
     """
+    parameters = {name: getattr(query, name) for name in query.__struct_fields__}
+    within = msgspec.json.encode(query.within).decode() if query.within is not None else None
     rows = connection.execute(
         f"""
         SELECT {_COLUMNS} FROM audit
         WHERE (:before IS NULL OR sequence < :before)
+          AND (:within IS NULL OR flag_set IN (SELECT value FROM json_each(:within)))
           AND (:actor IS NULL OR actor = :actor)
           AND (:flag_set IS NULL OR flag_set = :flag_set)
           AND (:flag_key IS NULL OR flag_key = :flag_key)
@@ -35,7 +38,7 @@ def find(connection: apsw.Connection, query: AuditQuery) -> tuple[AuditEvent, ..
           AND (:until IS NULL OR at < :until)
         ORDER BY sequence DESC LIMIT :limit
         """,  # noqa: S608
-        {**{name: getattr(query, name) for name in query.__struct_fields__}, "limit": max(0, query.limit)},
+        {**parameters, "within": within, "limit": max(0, query.limit)},
     )
     return tuple(_sound(_event(row)) for row in rows)
 

@@ -104,4 +104,4 @@ def _author(call: Call, reason: str) -> Author:
     if not reason.strip() or len(reason) > MAX_REASON_CHARACTERS or not reason.isprintable():
         message = f"a reason is 1 to {MAX_REASON_CHARACTERS} printable characters"
         raise InvalidInputError([Fault("/reason", "invalid-reason", message)])
-    return Author(subject=call.subject, request_id=call.request_id, reason=reason)
+    return msgspec.structs.replace(call.author, reason=reason)

@@ -15,7 +15,7 @@ from burgee.surfaces.http.differences import differences
 from burgee.surfaces.http.exchange import Answer, Call, json_answer
 from burgee.surfaces.http.management.cursors import invalid_cursor, read_cursor, write_cursor
 from burgee.surfaces.http.management.flags import DEFAULT_PAGE, place_of
-from burgee.surfaces.http.management.scope import in_scope
+from burgee.surfaces.http.management.scope import sets_in_scope
 from burgee.surfaces.http.payloads import convert_struct, decode_object
 from burgee.surfaces.http.preconditions import Condition, read_condition, version_tag
 from burgee.surfaces.http.problems import PreconditionFailedError
@@ -50,7 +50,8 @@ class OverridePage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def list_flag_overrides(call: Call) -> Answer:
-    """A page of the overrides of one flag, ordered by targeting key."""
+    """A page of the overrides of one flag, ordered by targeting key; they tell of every subject."""
+    call.services.access.require_subject(call.identity, None)
     flag_set, key = place_of(call)
     call.services.browser.flag(flag_set, key)
     limit = call.integer("limit", DEFAULT_PAGE)
@@ -61,13 +62,12 @@ def list_flag_overrides(call: Call) -> Answer:
 
 def list_subject_overrides(call: Call) -> Answer:
     """A page of the overrides of one subject, ordered by flag set and flag."""
+    call.services.access.require_subject(call.identity, call.text("targetingKey"))
     limit = call.integer("limit", DEFAULT_PAGE)
-    found = call.services.overrides.of_subject(
-        call.text("targetingKey"), flag_set=call.maybe_text("flagSet"), after=_after(call), limit=limit + 1
-    )
+    found = _of_subject(call, limit + 1)
     last = found[limit - 1] if len(found) > limit else None
     page = OverridePage(
-        items=tuple(each for each in found[:limit] if in_scope(call, each.flag_set)),
+        items=found[:limit],
         next_cursor=write_cursor(call, f"{last.flag_set}/{last.flag_key}" if last is not None else None),
     )
     return json_answer(page)
@@ -75,6 +75,7 @@ def list_subject_overrides(call: Call) -> Answer:
 
 def get_override(call: Call) -> Answer:
     """One override."""
+    call.services.access.require_subject(call.identity, call.text("targetingKey"))
     found = _stored(call)
     if found is None:
         raise NotFoundError(f"the flag {call.text('key')} has no override for this subject")
@@ -142,6 +143,25 @@ def import_overrides(call: Call) -> Answer:
     ]
     report = call.services.overrides.import_rows(rows, author=call.author, dry_run=call.is_set("dryRun"))
     return json_answer(report)
+
+
+def _of_subject(call: Call, limit: int) -> tuple[Override, ...]:
+    """At most `limit` overrides of the subject, of those flag sets only that the caller reaches.
+
+    They are read set by set, not passed over afterwards: a page, and the place where the next one starts,
+    would tell of the sets that are out of reach.
+    """
+    subject, after, reached = call.text("targetingKey"), _after(call), sets_in_scope(call)
+    wanted: tuple[str | None, ...] = (call.maybe_text("flagSet"),)
+    if wanted == (None,) and reached is not None:
+        wanted = tuple(sorted({each for each in reached if after is None or each >= after[0]}))
+    found: tuple[Override, ...] = ()
+    for flag_set in wanted:
+        if len(found) < limit:
+            found += call.services.overrides.of_subject(
+                subject, flag_set=flag_set, after=after, limit=limit - len(found)
+            )
+    return found
 
 
 def _draft(call: Call) -> OverrideDraft:

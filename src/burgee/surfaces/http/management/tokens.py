@@ -17,6 +17,7 @@ def create_token(call: Call) -> Answer:
         flag_sets=request.flag_sets,
         actor=call.subject,
         request_id=call.request_id,
+        client=call.client,
     )
     return json_answer(TokenView(token=token, expires_at=access.authenticate(token).expires_at), status=201)
 
