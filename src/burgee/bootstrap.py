@@ -4,7 +4,7 @@ import os
 import random
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -70,12 +70,19 @@ _LARGEST_KEY_BYTES = 64 * 1024
 
 @contextmanager
 def open_application(
-    settings: Settings, *, clock: Clock = time.time, lock: bool = True, writer: bool = True
+    settings: Settings,
+    *,
+    clock: Clock = time.time,
+    lock: bool = True,
+    writer: bool = True,
+    threads: bool = True,
 ) -> Iterator[Services]:
     """Open everything that `settings` name, loaded and ready; closed again at the end of the `with`.
 
     `lock` False where the caller holds the data folder's lock already (the supervisor of several
     workers). `writer` False for a worker that does not publish: it does not keep the snapshot file.
+    `threads` False where nothing runs between two requests: whoever serves them then calls
+    `Services.flush`, and audit events leave by the stream of the table, not by sinks.
 
     Raises ConfigurationError, StoreRefusedError.
     """
@@ -89,12 +96,13 @@ def open_application(
         keys = sdk_keys_beside(store)
         uses = SdkKeyUses(keys)
         stack.callback(uses.close)
-        uses.start()
+        if threads:
+            uses.start()
         compiler = SetCompiler(fractional=settings.fractional, limits=settings.limits, clock=clock)
         live = LiveCatalogue(Catalogue(generation=settings.fractional))
         refresher = Refresher(store, live, compiler, clock=clock, snapshot_file=snapshot_file)
         refresher.load()
-        if snapshot_file is not None and writer and store.read_only_reason is None:
+        if snapshot_file is not None and writer and threads and store.read_only_reason is None:
             keeper = SnapshotKeeper(store, live, snapshot_file, clock=clock)
             stack.callback(keeper.close)
             keeper.start()
@@ -109,8 +117,8 @@ def open_application(
         budget.follow()
         overrides = Overrides(overrides_beside(store), store, live, clock=clock, seed=secrets.randbits(32))
         overrides.subjects.load()
-        usage = _usage(stack, folder, clock, writer=writer)
-        sinks = _sinks(settings, folder, clock) if writer else []
+        usage = _usage(stack, folder, clock, writer=writer, threads=threads)
+        sinks = _sinks(settings, folder, clock) if writer and threads else []
         deliveries = deliveries_beside(store, sinks=[sink.name for sink in sinks])
         if deliveries is not None:
             _deliver(stack, folder, store, deliveries, sinks, clock)
@@ -118,7 +126,9 @@ def open_application(
         committer = Committer(store, live, compiler, catch_up=refresher.catch_up)
         last_access = LastAccess(access_times_beside(store), clock=clock)
         stack.callback(last_access.close)
-        last_access.start()
+        if threads:
+            last_access.start()
+        refusals = _refusals(stack, store, clock, threads=threads)
         yield Services(
             publisher=Publisher(store, committer, inspector, limits=settings.limits, clock=clock),
             browser=Browser(store),
@@ -146,7 +156,8 @@ def open_application(
             rds_strict_compat=settings.rds_strict_compat,
             session_cookie=settings.session_cookie,
             usage=usage,
-            refusals=_refusals(stack, store, clock),
+            refusals=refusals,
+            flushes=(usage.flush, last_access.flush, uses.flush, refusals.flush),
         )
 
 
@@ -210,26 +221,32 @@ def _audit_log(folder: DataFolder | None, store: FlagStore, deliveries: Deliveri
     return AuditLog(store, exported_head=exported_head, deliveries=deliveries)
 
 
-def _refusals(stack: ExitStack, store: FlagStore, clock: Clock) -> Refusals:
+def _refusals(stack: ExitStack, store: FlagStore, clock: Clock, *, threads: bool) -> Refusals:
     """Refusals of every worker; they are few enough for each to write its own."""
     refusals = Refusals(store, clock=clock)
     stack.callback(refusals.close)
-    beat = Beat("refusals", refusals.flush, seconds=REFUSALS_SECONDS)
-    stack.callback(beat.close)
-    beat.start()
+    if threads:
+        _beat(stack, "refusals", refusals.flush, seconds=REFUSALS_SECONDS)
     return refusals
 
 
-def _usage(stack: ExitStack, folder: DataFolder | None, clock: Clock, *, writer: bool) -> Usage:
+def _beat(stack: ExitStack, name: str, job: Callable[[], object], *, seconds: float) -> None:
+    beat = Beat(name, job, seconds=seconds)
+    stack.callback(beat.close)
+    beat.start()
+
+
+def _usage(
+    stack: ExitStack, folder: DataFolder | None, clock: Clock, *, writer: bool, threads: bool
+) -> Usage:
     """Counts that every worker writes by itself: their file is none of the flags'."""
     store: UsageStore = MemoryUsageStore()
     if folder is not None:
         store = SqliteUsageStore(folder.path / "usage.db", repair=writer)
     stack.callback(store.close)
     usage = Usage(store, clock=clock)
-    beat = Beat("usage", usage.flush, seconds=FLUSH_SECONDS)
-    stack.callback(beat.close)
-    beat.start()
+    if threads:
+        _beat(stack, "usage", usage.flush, seconds=FLUSH_SECONDS)
     return usage
 
 

@@ -12,7 +12,7 @@ from burgee.errors import UnavailableError
 from burgee.service.access import Access
 from burgee.settings import Settings
 from burgee.surfaces.http.cors import Cors
-from burgee.surfaces.http.metrics import Counters
+from burgee.surfaces.http.counters import Counters
 from burgee.surfaces.http.node import Node, NodeOptions
 
 try:

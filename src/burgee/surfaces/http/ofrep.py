@@ -1,13 +1,13 @@
 """OFREP 0.3 without a framework: bytes of a request in, an answer out (reference flagd.md section 3).
 
-The inline protocol and the ASGI routes both call this, so that they cannot differ.
+The inline protocol, the ASGI routes and the Lambda handler all call this, so that they cannot differ. What
+few requests need is imported where it is needed: a Lambda pays for every import at each cold start.
 """
 
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from math import ceil
-from typing import NamedTuple
-from urllib.parse import parse_qs, quote
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -25,16 +25,17 @@ from burgee.model.flag import MetadataValue
 from burgee.model.json import JsonObject
 from burgee.model.limits import DEFAULT_LIMITS, Limits
 from burgee.model.resolution import ErrorCode, Reason, Resolution
-from burgee.service.access import Access
+from burgee.service.applied_overrides import AppliedOverrides
+from burgee.service.authentication import Authentication
 from burgee.service.catalogue import Catalogue, LiveCatalogue
-from burgee.service.overrides import Overrides
-from burgee.service.refusals import Refusals
 from burgee.service.tally import Tally
 from burgee.surfaces.http.answer import JSON_TYPE, NOSNIFF, Answer, compressed, json_answer, matches_etag
 from burgee.surfaces.http.audience import Audience, Scope
-from burgee.surfaces.http.metrics import Counters
+from burgee.surfaces.http.counters import Counters
 from burgee.surfaces.http.ofrep_answers import OUTCOME, Ready, SelectionAnswers, failure, stopped_answer
-from burgee.surfaces.http.refusal_notes import note_evaluation_refusal
+
+if TYPE_CHECKING:
+    from burgee.service.refusals import Refusals
 
 SINGLE_PATH = "/ofrep/v1/evaluate/flags/"
 BULK_PATH = "/ofrep/v1/evaluate/flags"
@@ -73,24 +74,25 @@ class Ofrep:
 
     `overrides` None applies none. `open_to_all` lets anonymous callers in (loopback only). `refresh` is
     asked to look for something newer when a client says that it knows of it. `public_url` is the origin
-    that event streams are announced with; without it clients use the one that they called. `tally` counts
-    by flag.
+    that event streams are announced with; without it clients use the one that they called. Without
+    `has_streams` none is announced, and clients poll. `tally` counts by flag.
     """
 
     def __init__(
         self,
         live: LiveCatalogue,
-        access: Access,
+        access: Authentication,
         counters: Counters,
         *,
         open_to_all: bool,
-        overrides: Overrides | None = None,
+        overrides: AppliedOverrides | None = None,
         tally: Tally | None = None,
-        refusals: Refusals | None = None,
+        refusals: "Refusals | None" = None,
         refresh: Callable[[], bool] = lambda: False,
         limits: Limits = DEFAULT_LIMITS,
         public_url: str = "",
         salt: str = "",
+        has_streams: bool = True,
     ) -> None:
         self.audience = Audience(access, open_to_all=open_to_all)
         self.counters = counters
@@ -101,6 +103,7 @@ class Ofrep:
         self._overrides = overrides
         self._subjects = overrides.subjects if overrides is not None else None
         self._public_url = public_url.rstrip("/")
+        self._has_streams = has_streams
         self._salt = f"{__version__} {salt} {public_url}"
         self._catalogue: Catalogue = live.current
         self._selected: dict[Scope, _Selected] = {}
@@ -239,14 +242,22 @@ class Ofrep:
     def note_refusal(self, error: Exception, headers: Headers) -> None:
         """For the audit log, where it is a token that was refused."""
         if self._refusals is not None:
+            from burgee.surfaces.http.evaluation_refusals import note_evaluation_refusal
+
             note_evaluation_refusal(self._refusals, headers, error)
 
     def _ending(self, scope: Scope, reflection: dict[str, MetadataValue]) -> bytes:
-        tail: JsonObject = {"metadata": {**reflection}, "eventStreams": [self._event_stream(scope)]}
+        tail: JsonObject = {"metadata": {**reflection}}
+        if self._has_streams:
+            tail["eventStreams"] = [self._event_stream(scope)]
         return b"]," + encode(tail)[1:]
 
     def _event_stream(self, scope: Scope) -> JsonObject:
-        path = STREAM_PATH + (f"/{quote(scope.selector, safe='=')}" if scope.selector else "")
+        path = STREAM_PATH
+        if scope.selector:
+            from urllib.parse import quote
+
+            path += f"/{quote(scope.selector, safe='=')}"
         endpoint: JsonObject = {"requestUri": path}
         if self._public_url:
             endpoint["origin"] = self._public_url
@@ -341,6 +352,8 @@ def _not_found(key: str) -> Resolution:
 def _first(query: bytes, name: str) -> str:
     if not query:
         return ""
+    from urllib.parse import parse_qs
+
     try:
         values = parse_qs(query.decode("latin-1"), max_num_fields=100).get(name, [""])
     except ValueError:

@@ -9,10 +9,10 @@ from burgee.model.flag import MetadataValue
 from burgee.model.json import JsonObject, JsonValue
 from burgee.model.override import Override
 from burgee.model.resolution import ErrorCode, Reason, Resolution
-from burgee.service.overrides import Overrides
+from burgee.service.applied_overrides import AppliedOverrides
 from burgee.service.tally import Cell, Tally
 from burgee.surfaces.http.answer import GZIP_FROM_BYTES, Answer, json_answer
-from burgee.surfaces.http.metrics import EVALUATIONS
+from burgee.surfaces.http.counters import EVALUATIONS
 
 STATUS_OF_ERROR = {
     ErrorCode.FLAG_NOT_FOUND: 404,
@@ -122,7 +122,7 @@ class SelectionAnswers:
             place = self._places.get((override.flag_set, override.flag_key))
             if place is not None:
                 flag = self._ordered[place]
-                resolutions[place] = Overrides.resolve(resolutions[place], flag, override)
+                resolutions[place] = AppliedOverrides.resolve(resolutions[place], flag, override)
 
     def describe(self, resolution: Resolution) -> JsonObject:
         """The OFREP form of a resolution (flagd.md section 3)."""
