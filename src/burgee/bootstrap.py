@@ -9,8 +9,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from burgee.adapters.audit_files import NdjsonFiles
+from burgee.adapters.aws.concurrency import LimiterInvocation, ReservedConcurrency
+from burgee.adapters.aws.session import aws_client
+from burgee.adapters.aws.ssm import SsmKeys, SsmParameters, read_parameter
 from burgee.adapters.data_folder import DataFolder, open_data_folder
 from burgee.adapters.delivery_lock import DeliveryLock
+from burgee.adapters.dynamodb.access_times import DynamoAccessTimes
+from burgee.adapters.dynamodb.budgets import DynamoBudgetStore
 from burgee.adapters.high_water import HighWaterFile
 from burgee.adapters.local_key import load_or_make_signing_key, load_signing_key, new_signing_key
 from burgee.adapters.memory import MemoryFlagStore, MemorySignInCodes
@@ -30,6 +35,7 @@ from burgee.adapters.tokens import Issuer, KeySource, PemKeys, RsaTokenSigner, R
 from burgee.adapters.webhook import Webhook
 from burgee.errors import ConfigurationError
 from burgee.ports import (
+    AccessTimes,
     AuditSink,
     Clock,
     Deliveries,
@@ -51,6 +57,7 @@ from burgee.service.delivery import PAUSE_SECONDS, Delivery
 from burgee.service.flag_names import FlagNames
 from burgee.service.inspection import Inspector
 from burgee.service.last_access import LastAccess
+from burgee.service.limiting_budget import LimitingBudget
 from burgee.service.overrides import Overrides
 from burgee.service.parameters import Parameters
 from burgee.service.publish import Publisher
@@ -63,7 +70,7 @@ from burgee.service.sdk_keys import SdkKeys
 from burgee.service.services import Services
 from burgee.service.snapshot_keeper import SnapshotKeeper
 from burgee.service.usage import FLUSH_SECONDS, Usage
-from burgee.settings import Settings
+from burgee.settings import Settings, StoreKind
 
 _LARGEST_KEY_BYTES = 64 * 1024
 
@@ -76,6 +83,7 @@ def open_application(
     lock: bool = True,
     writer: bool = True,
     threads: bool = True,
+    flags: bool = True,
 ) -> Iterator[Services]:
     """Open everything that `settings` name, loaded and ready; closed again at the end of the `with`.
 
@@ -83,6 +91,8 @@ def open_application(
     workers). `writer` False for a worker that does not publish: it does not keep the snapshot file.
     `threads` False where nothing runs between two requests: whoever serves them then calls
     `Services.flush`, and audit events leave by the stream of the table, not by sinks.
+
+    `flags` False for a process that needs none: nothing of them is read, and all of them are missing.
 
     Raises ConfigurationError, StoreRefusedError.
     """
@@ -92,7 +102,7 @@ def open_application(
             stack.enter_context(folder.lock(settings.public_url))
         store, codes, snapshot_file = _open_store(folder, clock)
         stack.callback(store.close)
-        signer, verifier = _tokens(settings, folder, clock, stack)
+        signer, verifier = _tokens(settings, folder, clock, stack, threads=threads)
         keys = sdk_keys_beside(store)
         uses = SdkKeyUses(keys)
         stack.callback(uses.close)
@@ -101,22 +111,18 @@ def open_application(
         compiler = SetCompiler(fractional=settings.fractional, limits=settings.limits, clock=clock)
         live = LiveCatalogue(Catalogue(generation=settings.fractional))
         refresher = Refresher(store, live, compiler, clock=clock, snapshot_file=snapshot_file)
-        refresher.load()
+        if flags:
+            refresher.load()
         if snapshot_file is not None and writer and threads and store.read_only_reason is None:
             keeper = SnapshotKeeper(store, live, snapshot_file, clock=clock)
             stack.callback(keeper.close)
             keeper.start()
-        budget = Budget(
-            budget_store_beside(store),
-            store,
-            rules=settings.budget_rules,
-            clock=clock,
-            monotonic=time.monotonic,
-        )
+        budget = _budget(settings, store, clock)
         stack.callback(budget.close)
         budget.follow()
         overrides = Overrides(overrides_beside(store), store, live, clock=clock, seed=secrets.randbits(32))
-        overrides.subjects.load()
+        if flags:
+            overrides.subjects.load()
         usage = _usage(stack, folder, clock, writer=writer, threads=threads)
         sinks = _sinks(settings, folder, clock) if writer and threads else []
         deliveries = deliveries_beside(store, sinks=[sink.name for sink in sinks])
@@ -124,7 +130,7 @@ def open_application(
             _deliver(stack, folder, store, deliveries, sinks, clock)
         inspector = Inspector(compiler)
         committer = Committer(store, live, compiler, catch_up=refresher.catch_up)
-        last_access = LastAccess(access_times_beside(store), clock=clock)
+        last_access = LastAccess(_access_times(settings, store), clock=clock)
         stack.callback(last_access.close)
         if threads:
             last_access.start()
@@ -159,6 +165,40 @@ def open_application(
             refusals=refusals,
             flushes=(usage.flush, last_access.flush, uses.flush, refusals.flush),
         )
+
+
+def _budget(settings: Settings, store: FlagStore, clock: Clock) -> Budget:
+    """The budgets, in their table or beside the flags; with the functions that their breaker stops."""
+    budgets = budget_store_beside(store)
+    if settings.store is StoreKind.DYNAMODB:
+        client, seed = aws_client("dynamodb"), settings.budget_limit
+        budgets = DynamoBudgetStore(client, settings.budget_table, seed_limit=seed)
+    rules, monotonic = settings.budget_rules, time.monotonic
+    if settings.limited:
+        concurrency = ReservedConcurrency(
+            aws_client("lambda", attempts=1, read_seconds=2.0),
+            [function.name for function in settings.limited],
+            own_name=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
+        )
+        return LimitingBudget(
+            budgets,
+            store,
+            rules=rules,
+            clock=clock,
+            monotonic=monotonic,
+            concurrency=concurrency,
+            functions=settings.limited,
+        )
+    if settings.limiter_function:
+        invoke = LimiterInvocation(aws_client("lambda"), settings.limiter_function)
+        return Budget(budgets, store, rules=rules, clock=clock, monotonic=monotonic, on_trip=invoke)
+    return Budget(budgets, store, rules=rules, clock=clock, monotonic=monotonic)
+
+
+def _access_times(settings: Settings, store: FlagStore) -> AccessTimes:
+    if settings.store is StoreKind.DYNAMODB:
+        return DynamoAccessTimes(aws_client("dynamodb"), settings.table)
+    return access_times_beside(store)
 
 
 def _sinks(settings: Settings, folder: DataFolder | None, clock: Clock) -> list[AuditSink]:
@@ -261,19 +301,21 @@ def _open_store(
 
 
 def _parameter_sources(settings: Settings) -> list[ParameterSource]:
-    """The file before the environment: it is the one that can be changed while the server runs."""
-    sources: list[ParameterSource] = (
-        [FileParameters(settings.parameters_file)] if settings.parameters_file else []
-    )
+    """The environment last: the others are those that can be changed while the server runs."""
+    sources: list[ParameterSource] = []
+    if settings.parameters_file:
+        sources.append(FileParameters(settings.parameters_file))
+    if settings.parameter_path:
+        sources.append(SsmParameters(aws_client("ssm"), settings.parameter_path))
     return [*sources, EnvironmentParameters(os.environ)]
 
 
 def _tokens(
-    settings: Settings, folder: DataFolder | None, clock: Clock, stack: ExitStack
+    settings: Settings, folder: DataFolder | None, clock: Clock, stack: ExitStack, *, threads: bool
 ) -> tuple[RsaTokenSigner, RsaTokenVerifier]:
     """The local key signs; what it signed is believed, and what the other issuer signed that is set up."""
     signer = RsaTokenSigner(_signing_key(settings, folder))
-    sources = tuple(_other_keys(settings, stack))
+    sources = tuple(_other_keys(settings, stack, threads=threads))
     rules = ClaimRules(
         algorithms=tuple(settings.token_algorithms.split(",")),
         issuer=settings.token_issuer,
@@ -285,7 +327,7 @@ def _tokens(
     return signer, RsaTokenVerifier([signer.public_pem], clock, leeway_seconds=leeway, others=others)
 
 
-def _other_keys(settings: Settings, stack: ExitStack) -> Iterator[KeySource]:
+def _other_keys(settings: Settings, stack: ExitStack, *, threads: bool) -> Iterator[KeySource]:
     if settings.public_key:
         yield PemKeys([_public_key(settings.public_key)])
     if settings.jwks_url:
@@ -296,6 +338,13 @@ def _other_keys(settings: Settings, stack: ExitStack) -> Iterator[KeySource]:
         stack.callback(keys.close)
         keys.start()
         yield keys
+    if settings.key_parameter:
+        client = aws_client("ssm")
+        stored = SsmKeys(lambda: read_parameter(client, settings.key_parameter))
+        stack.callback(stored.close)
+        if threads:
+            stored.start()
+        yield stored
 
 
 def _signing_key(settings: Settings, folder: DataFolder | None) -> bytes:
