@@ -31,7 +31,7 @@ def text(value: str) -> dict[str, Any]:
     return {"S": value}
 
 
-def number(value: float) -> dict[str, Any]:
+def number(value: int | float) -> dict[str, Any]:
     """A number as an attribute; a float comes back to the last bit."""
     return {"N": repr(value) if isinstance(value, float) else str(value)}
 
