@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from burgee.adapters.audit_files import NdjsonFiles
 from burgee.adapters.aws.concurrency import LimiterInvocation, ReservedConcurrency
@@ -14,8 +15,6 @@ from burgee.adapters.aws.session import aws_client
 from burgee.adapters.aws.ssm import SsmKeys, SsmParameters, read_parameter
 from burgee.adapters.data_folder import DataFolder, open_data_folder
 from burgee.adapters.delivery_lock import DeliveryLock
-from burgee.adapters.dynamodb.access_times import DynamoAccessTimes
-from burgee.adapters.dynamodb.budgets import DynamoBudgetStore
 from burgee.adapters.high_water import HighWaterFile
 from burgee.adapters.local_key import load_or_make_signing_key, load_signing_key, new_signing_key
 from burgee.adapters.memory import MemoryFlagStore, MemorySignInCodes
@@ -35,8 +34,8 @@ from burgee.adapters.tokens import Issuer, KeySource, PemKeys, RsaTokenSigner, R
 from burgee.adapters.webhook import Webhook
 from burgee.errors import ConfigurationError
 from burgee.ports import (
-    AccessTimes,
     AuditSink,
+    BudgetStore,
     Clock,
     Deliveries,
     FlagStore,
@@ -70,7 +69,10 @@ from burgee.service.sdk_keys import SdkKeys
 from burgee.service.services import Services
 from burgee.service.snapshot_keeper import SnapshotKeeper
 from burgee.service.usage import FLUSH_SECONDS, Usage
-from burgee.settings import Settings, StoreKind
+from burgee.settings import Settings
+
+if TYPE_CHECKING:
+    from burgee.adapters.dynamodb.open import DynamoStores
 
 _LARGEST_KEY_BYTES = 64 * 1024
 
@@ -97,13 +99,14 @@ def open_application(
     Raises ConfigurationError, StoreRefusedError.
     """
     with ExitStack() as stack:
-        folder = None if settings.is_memory else open_data_folder(settings.data)
-        if folder is not None and lock:
+        folder = _folder(settings)
+        if folder is not None and lock and not settings.is_dynamodb:
             stack.enter_context(folder.lock(settings.public_url))
-        store, codes, snapshot_file = _open_store(folder, clock)
+        tables = _open_tables(settings, clock, adopt=flags) if settings.is_dynamodb else None
+        store, codes, snapshot_file = _open_store(folder, clock, tables)
         stack.callback(store.close)
         signer, verifier = _tokens(settings, folder, clock, stack, threads=threads)
-        keys = sdk_keys_beside(store)
+        keys = tables.sdk_keys if tables is not None else sdk_keys_beside(store)
         uses = SdkKeyUses(keys)
         stack.callback(uses.close)
         if threads:
@@ -117,20 +120,25 @@ def open_application(
             keeper = SnapshotKeeper(store, live, snapshot_file, clock=clock)
             stack.callback(keeper.close)
             keeper.start()
-        budget = _budget(settings, store, clock)
+        budget = _budget(
+            settings, tables.budgets if tables is not None else budget_store_beside(store), store, clock
+        )
         stack.callback(budget.close)
         budget.follow()
-        overrides = Overrides(overrides_beside(store), store, live, clock=clock, seed=secrets.randbits(32))
+        pins = tables.overrides if tables is not None else overrides_beside(store)
+        overrides = Overrides(pins, store, live, clock=clock, seed=secrets.randbits(32))
         if flags:
             overrides.subjects.load()
-        usage = _usage(stack, folder, clock, writer=writer, threads=threads)
+        counts = tables.usage if tables is not None else None
+        usage = _usage(stack, folder, clock, writer=writer, store=counts, threads=threads)
         sinks = _sinks(settings, folder, clock) if writer and threads else []
         deliveries = deliveries_beside(store, sinks=[sink.name for sink in sinks])
         if deliveries is not None:
             _deliver(stack, folder, store, deliveries, sinks, clock)
         inspector = Inspector(compiler)
         committer = Committer(store, live, compiler, catch_up=refresher.catch_up)
-        last_access = LastAccess(_access_times(settings, store), clock=clock)
+        times = tables.access_times if tables is not None else access_times_beside(store)
+        last_access = LastAccess(times, clock=clock)
         stack.callback(last_access.close)
         if threads:
             last_access.start()
@@ -167,12 +175,8 @@ def open_application(
         )
 
 
-def _budget(settings: Settings, store: FlagStore, clock: Clock) -> Budget:
-    """The budgets, in their table or beside the flags; with the functions that their breaker stops."""
-    budgets = budget_store_beside(store)
-    if settings.store is StoreKind.DYNAMODB:
-        client, seed = aws_client("dynamodb"), settings.budget_limit
-        budgets = DynamoBudgetStore(client, settings.budget_table, seed_limit=seed)
+def _budget(settings: Settings, budgets: BudgetStore, store: FlagStore, clock: Clock) -> Budget:
+    """The budgets, with the functions that their breaker stops."""
     rules, monotonic = settings.budget_rules, time.monotonic
     if settings.limited:
         concurrency = ReservedConcurrency(
@@ -193,12 +197,6 @@ def _budget(settings: Settings, store: FlagStore, clock: Clock) -> Budget:
         invoke = LimiterInvocation(aws_client("lambda"), settings.limiter_function)
         return Budget(budgets, store, rules=rules, clock=clock, monotonic=monotonic, on_trip=invoke)
     return Budget(budgets, store, rules=rules, clock=clock, monotonic=monotonic)
-
-
-def _access_times(settings: Settings, store: FlagStore) -> AccessTimes:
-    if settings.store is StoreKind.DYNAMODB:
-        return DynamoAccessTimes(aws_client("dynamodb"), settings.table)
-    return access_times_beside(store)
 
 
 def _sinks(settings: Settings, folder: DataFolder | None, clock: Clock) -> list[AuditSink]:
@@ -277,12 +275,19 @@ def _beat(stack: ExitStack, name: str, job: Callable[[], object], *, seconds: fl
 
 
 def _usage(
-    stack: ExitStack, folder: DataFolder | None, clock: Clock, *, writer: bool, threads: bool
+    stack: ExitStack,
+    folder: DataFolder | None,
+    clock: Clock,
+    *,
+    writer: bool,
+    store: UsageStore | None = None,
+    threads: bool = True,
 ) -> Usage:
     """Counts that every worker writes by itself: their file is none of the flags'."""
-    store: UsageStore = MemoryUsageStore()
-    if folder is not None:
-        store = SqliteUsageStore(folder.path / "usage.db", repair=writer)
+    if store is None:
+        store = MemoryUsageStore()
+        if folder is not None:
+            store = SqliteUsageStore(folder.path / "usage.db", repair=writer)
     stack.callback(store.close)
     usage = Usage(store, clock=clock)
     if threads:
@@ -290,9 +295,31 @@ def _usage(
     return usage
 
 
+def _folder(settings: Settings) -> DataFolder | None:
+    """The data folder; with DynamoDB only where one is named, for the last good snapshot and the key."""
+    is_named = not settings.is_dynamodb or settings.data != Settings().data
+    return open_data_folder(settings.data) if is_named and not settings.is_memory else None
+
+
+def _open_tables(settings: Settings, clock: Clock, *, adopt: bool) -> "DynamoStores":
+    # Only this needs boto3, whose import is paid by every start.
+    from burgee.adapters.dynamodb.open import open_dynamodb_stores
+    from burgee.adapters.dynamodb.tables import TableNames
+
+    names = TableNames(
+        flags=settings.flag_table,
+        overrides=settings.override_table,
+        budgets=settings.budget_table,
+        main=settings.table,
+    )
+    return open_dynamodb_stores(names, clock, adopt=adopt, seed_limit=settings.budget_limit)
+
+
 def _open_store(
-    folder: DataFolder | None, clock: Clock
+    folder: DataFolder | None, clock: Clock, tables: "DynamoStores | None"
 ) -> tuple[FlagStore, SignInCodes, SnapshotFile | None]:
+    if tables is not None:
+        return tables.flags, tables.codes, JsonSnapshotFile(folder.snapshot) if folder is not None else None
     if folder is None:
         return MemoryFlagStore(clock), MemorySignInCodes(), None
     snapshot_file = JsonSnapshotFile(folder.snapshot)

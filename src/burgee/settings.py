@@ -24,7 +24,7 @@ MEMORY = ":memory:"
 
 
 class StoreKind(Enum):
-    """Where flags, budgets and all else are kept."""
+    """Where flags, overrides, keys and counts live."""
 
     SQLITE = "sqlite"
     DYNAMODB = "dynamodb"
@@ -77,6 +77,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_allow_private: bool = False
     store: StoreKind = StoreKind.SQLITE
     table: str = "burgee"
+    flag_table: str = "featureFlag"
+    override_table: str = "featureFlagUserMapping"
     budget_table: str = "requestLimit"
     limited_functions: str = ""
     limiter_function: str = ""
@@ -110,6 +112,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             problems.append("BURGEE_WEBHOOK_URL: it needs BURGEE_WEBHOOK_SECRETS to sign with")
         if settings.audit_files and settings.is_memory:
             problems.append("BURGEE_AUDIT_FILES: files need a data folder")
+        if settings.is_dynamodb and (settings.webhook_url or settings.audit_files):
+            problems.append(
+                "BURGEE_STORE: on dynamodb the audit leaves by the table's stream, "
+                "not by BURGEE_WEBHOOK_URL or BURGEE_AUDIT_FILES"
+            )
         if problems:
             raise ConfigurationError("\n".join(problems))
         return settings
@@ -143,7 +150,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """
         if self.public_key_parameter or self.public_key or self.jwks_url:
             return self.public_key_parameter
-        if self.store is not StoreKind.DYNAMODB or not self.environment:
+        if not self.is_dynamodb or not self.environment:
             return ""
         return _KEY_PARAMETERS.get(self.environment, "publickey")
 
@@ -151,6 +158,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def limited(self) -> tuple[LimitedFunction, ...]:
         """The functions whose concurrency follows the breaker."""
         return read_limited_functions(self.limited_functions)
+
+    @property
+    def is_dynamodb(self) -> bool:
+        """Whether everything lives in DynamoDB; a data folder is then used only where one is named."""
+        return self.store is StoreKind.DYNAMODB
 
     @property
     def is_memory(self) -> bool:
@@ -282,6 +294,13 @@ def _cookie_name(text: str) -> str:
     return name
 
 
+def _table_name(text: str) -> str:
+    name = text.strip()
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", name, re.ASCII):
+        raise ValueError(f"{text!r} is not the name of a table")
+    return name
+
+
 _PORT = _number(0, 65_535)
 
 _FORMER_NAMES = {
@@ -338,8 +357,10 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "webhook_secrets": str.strip,
     "webhook_allow_private": _switch,
     "store": _one_of(StoreKind),
-    "table": str.strip,
-    "budget_table": str.strip,
+    "table": _table_name,
+    "flag_table": _table_name,
+    "override_table": _table_name,
+    "budget_table": _table_name,
     "limited_functions": _functions,
     "limiter_function": str.strip,
     "parameter_path": _path,

@@ -18,6 +18,7 @@ from burgee.bootstrap import open_application
 from burgee.entrypoints.lambdas import limiter as entry
 from burgee.entrypoints.lambdas.limiter import ACTOR, Limiter
 from burgee.errors import ConfigurationError, PartlyDoneError, TooManyRequestsError
+from burgee.ports import AuditQuery
 from burgee.settings import Settings
 from burgee.testing.aws.emulators import black_hole, client_of, create_tables
 from burgee.testing.aws.functions import concurrency_of, create_functions
@@ -119,14 +120,16 @@ def rest(method: str, path: str, body: object = None, *, bearer: str | None = No
     }
 
 
-def http_api(method: str, path: str, body: object = None, *, bearer: str | None = None, **headers: str) -> Any:
+def http_api(
+    method: str, path: str, body: object = None, *, bearer: str | None = None, **headers: str
+) -> Any:
     """An event of an HTTP API (payload 2.0)."""
     return {
         "version": "2.0",
         "rawPath": path,
         "rawQueryString": "",
         "headers": _headers(bearer, headers),
-        "requestContext": {"http": {"method": method, "path": path, "sourceIp": "192.0.2.1"}, "stage": "$default"},
+        "requestContext": {"http": {"method": method, "path": path, "sourceIp": "192.0.2.1"}},
         "body": "" if body is None else json.dumps(body),
         "isBase64Encoded": False,
     }
@@ -134,7 +137,8 @@ def http_api(method: str, path: str, body: object = None, *, bearer: str | None 
 
 def _headers(bearer: str | None, more: dict[str, str]) -> dict[str, str]:
     fixed = {"host": "flags.example.com", "content-type": "application/json", **more}
-    return {**fixed, "authorization": f"Bearer {token() if bearer is None else bearer}"} if bearer != "" else fixed
+    sent = token() if bearer is None else bearer
+    return {**fixed, "authorization": f"Bearer {sent}"} if sent else fixed
 
 
 Event = Callable[..., Any]
@@ -240,7 +244,8 @@ def test_the_native_routes_of_the_budget_limit_the_functions_too(stage: Stage, l
     assert json.loads(shown["body"])["management"]["state"] == "FORCED"
     body = {"reason": "drill", "limit": 9}  # type: ignore[dict-item]
     assert limiter(rest("POST", "/api/v1/budget/reset", body), Context())["statusCode"] == 200
-    assert (stage.value, stage.concurrency) == (9, (None, None, None))
+    assert stage.value == 9
+    assert [concurrency_of(stage.functions, name) for name in NAMES] == [None, None, None]
 
 
 def test_row_63_the_key_is_the_one_of_the_environment(stage: Stage) -> None:
@@ -351,7 +356,14 @@ def test_what_was_done_is_recorded(stage: Stage, limiter: Limiter) -> None:
     services = limiter._services
     assert services is not None
     events = services.audit_log.list(AuditQuery(limit=4))
-    assert events
+    assert [(event.action, event.actor) for event in events] == [
+        ("concurrency.limited", "ada"),
+        ("budget.reset", "ada"),
+        ("concurrency.limited", ACTOR),
+        ("budget.stopped", ACTOR),
+    ]
+    assert (events[2].request_id, events[2].reason) == ("request-7", "drill")
+    assert events[2].after == {"functions": {"manage": 0, "evaluate": 0}, "failed": {}}
 
 
 @pytest.mark.parametrize("names", ["", "limiter", "manage,limiter=all"])
