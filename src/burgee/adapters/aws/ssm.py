@@ -36,9 +36,7 @@ class SsmParameters:
     An answer, also that there is no such parameter, is believed for PARAMETER_SECONDS; a failure for none.
     """
 
-    def __init__(
-        self, client: Any, path: str, *, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, client: Any, path: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._client, self._path, self._monotonic = client, path, monotonic
         self._answers: dict[str, _Answer] = {}
 
