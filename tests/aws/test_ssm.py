@@ -55,9 +55,7 @@ def test_a_parameter_is_the_path_and_its_name(client: Any, kind: str) -> None:
 @pytest.mark.parametrize(
     ("later", "text"), [(0.0, "false"), (PARAMETER_SECONDS - 0.01, "false"), (PARAMETER_SECONDS, "true")]
 )
-def test_a_text_is_believed_for_half_a_minute(
-    client: Any, clock: HandClock, later: float, text: str
-) -> None:
+def test_a_text_is_believed_for_half_a_minute(client: Any, clock: HandClock, later: float, text: str) -> None:
     put(client, "false")
     parameters = SsmParameters(client, PATH, monotonic=clock)
     parameters.parameter(NAME)

@@ -8,9 +8,13 @@ ATTEMPTS = 2
 
 
 def aws_client(
-    service: str, *, connect_seconds: float = CONNECT_SECONDS, read_seconds: float = READ_SECONDS
+    service: str,
+    *,
+    connect_seconds: float = CONNECT_SECONDS,
+    read_seconds: float = READ_SECONDS,
+    attempts: int = ATTEMPTS,
 ) -> Any:
-    """A client of `service` that tries ATTEMPTS times; region, endpoint and credentials are those around it.
+    """A client of `service` that makes `attempts`; region, endpoint and credentials are those around it.
 
     Its retries are those of botocore's legacy mode, whose pause before the second attempt on DynamoDB is
     50 ms at most: a black hole costs less than two seconds.
@@ -24,7 +28,7 @@ def aws_client(
         config=Config(
             connect_timeout=connect_seconds,
             read_timeout=read_seconds,
-            retries={"total_max_attempts": ATTEMPTS, "mode": "legacy"},
+            retries={"total_max_attempts": attempts, "mode": "legacy"},
             account_id_endpoint_mode="disabled",
         ),
     )

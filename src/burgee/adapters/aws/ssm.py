@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from burgee.adapters.aws.failures import RefusedCallError, calling
+from burgee.adapters.rsa_keys import key_id as name_of
 from burgee.adapters.rsa_keys import read_public_key
 from burgee.errors import ConfigurationError, KeysUnavailableError, UnavailableError
 
@@ -66,7 +67,7 @@ class SsmKeys:
         self, read: Callable[[], str | None], *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._read, self._monotonic = read, monotonic
-        self._keys: tuple[RSAPublicKey, ...] = ()
+        self._keys: dict[str, RSAPublicKey] = {}
         self._next_look = float("-inf")
         self._looks = self._changes = 0
         self._lock = threading.Lock()
@@ -74,7 +75,7 @@ class SsmKeys:
         self._thread = threading.Thread(target=self._run, name="burgee-ssm-keys", daemon=True)
 
     def candidates(self, key_id: str | None) -> Sequence[RSAPublicKey]:
-        """All keys: their issuer may name them as it likes.
+        """The key of that name; all of them where nobody here knows it: issuers name keys as they like.
 
         Raises KeysUnavailableError where none is known.
         """
@@ -82,7 +83,8 @@ class SsmKeys:
             self._wanted.set()
         if not self._keys:
             raise KeysUnavailableError("the issuer's keys are not known now", retry_after=RETRY_SECONDS)
-        return self._keys
+        known = self._keys.get(key_id) if key_id is not None else None
+        return (known,) if known is not None else tuple(self._keys.values())
 
     def generation(self) -> int:
         """How often the keys have changed."""
@@ -147,9 +149,9 @@ def read_parameter(client: Any, name: str) -> str | None:
         return None
 
 
-def _read_keys(text: str | None) -> tuple[RSAPublicKey, ...]:
+def _read_keys(text: str | None) -> dict[str, RSAPublicKey]:
     # Line ends may be written as \n: consoles and env files make one line of a value.
     blocks = _BLOCK.findall((text or "").replace("\\n", "\n"))
     if not blocks:
         raise UnavailableError("there is no key in the parameter")
-    return tuple(read_public_key(block.encode()) for block in blocks)
+    return {name_of(key): key for key in (read_public_key(block.encode()) for block in blocks)}

@@ -72,6 +72,7 @@ class Manage:
 
 def _look(services: Services) -> None:
     """Learn what other sandboxes have changed: this one may have been frozen for hours."""
+    services.access.await_keys()
     services.budget.follow()
     services.refresher.poll()
     services.overrides.subjects.catch_up()
