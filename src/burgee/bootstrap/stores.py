@@ -1,7 +1,7 @@
 """The stores that settings name: in memory, in a data folder, or in DynamoDB."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from burgee.adapters.data_folder import DataFolder, open_data_folder
 from burgee.adapters.memory import MemoryFlagStore, MemorySignInCodes
@@ -20,6 +20,9 @@ from burgee.ports import (
     UsageStore,
 )
 from burgee.settings import Settings
+
+if TYPE_CHECKING:
+    from burgee.adapters.dynamodb.tables import TableNames
 
 
 def open_folder(settings: Settings) -> DataFolder | None:
@@ -84,14 +87,8 @@ def _tables(settings: Settings, folder: DataFolder | None, clock: Clock) -> Stor
     from burgee.adapters.dynamodb.access_times import DynamoAccessTimes
     from burgee.adapters.dynamodb.budgets import DynamoBudgetStore
     from burgee.adapters.dynamodb.open import open_dynamodb_stores
-    from burgee.adapters.dynamodb.tables import TableNames
 
-    names = TableNames(
-        flags=settings.flag_table,
-        overrides=settings.override_table,
-        budgets=settings.budget_table,
-        main=settings.table,
-    )
+    names = _names(settings)
     stores = open_dynamodb_stores(names, clock)
     client = aws_client("dynamodb")
     return Stores(
@@ -114,3 +111,24 @@ def local_usage(folder: DataFolder | None, *, writer: bool) -> UsageStore:
     from burgee.adapters.sqlite.usage import SqliteUsageStore
 
     return SqliteUsageStore(folder.path / "usage.db", repair=writer)
+
+
+def open_usage_store(settings: Settings) -> UsageStore:
+    """The store of counts alone, for who does nothing else."""
+    if not settings.is_dynamodb:
+        return local_usage(open_folder(settings), writer=True)
+    from burgee.adapters.dynamodb.client import dynamodb_client
+    from burgee.adapters.dynamodb.usage import DynamoUsageStore
+
+    return DynamoUsageStore(dynamodb_client(), _names(settings))
+
+
+def _names(settings: Settings) -> "TableNames":
+    from burgee.adapters.dynamodb.tables import TableNames
+
+    return TableNames(
+        flags=settings.flag_table,
+        overrides=settings.override_table,
+        budgets=settings.budget_table,
+        main=settings.table,
+    )
