@@ -154,7 +154,7 @@ class Ofrep:
             answers = self._select(self.audience.scope(headers)).answers
             context = self._context(body)
         except REFUSALS as error:
-            return self._refusal(error, key, headers)
+            return self.refusal(error, key, headers)
         flag = answers.flags.get(key)
         resolution = self._evaluate(flag, context) if flag else _not_found(key)
         self._tally.count((resolution,))
@@ -199,7 +199,7 @@ class Ofrep:
                 selected = self._select(scope)
             context = self._context(body)
         except REFUSALS as error:
-            return self._refusal(error, None, headers)
+            return self.refusal(error, None, headers)
         known = headers.get(b"if-none-match", b"")
         if wanted and self._is_behind(wanted, selected):
             known = b""  # the client has heard of definitions that are not these: no 304 for it
@@ -319,7 +319,8 @@ class Ofrep:
         self._tags.clear()
         self._everything = self._select(Scope())
 
-    def _refusal(self, error: Exception, key: str | None, headers: Headers) -> Answer:
+    def refusal(self, error: Exception, key: str | None, headers: Headers) -> Answer:
+        """The answer to a request that is refused with one of REFUSALS."""
         self.note_refusal(error, headers)
         if isinstance(error, UnauthenticatedError):
             body = encode({"errorDetails": "a valid token is needed: Authorization: Bearer, or X-API-Key"})

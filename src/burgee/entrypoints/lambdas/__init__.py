@@ -1,0 +1,1 @@
+"""The Lambda functions: one module each, whose `handler(event, context)` the template names."""
