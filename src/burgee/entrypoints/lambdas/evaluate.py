@@ -200,7 +200,9 @@ class Evaluation:
 
     def _compile(self, snapshot: Snapshot, previous: Program | None) -> Program:
         fractional = self._settings.fractional
-        return compile_program(snapshot, fractional=fractional, clock=self._clock, previous=previous)
+        return compile_program(
+            snapshot, fractional=fractional, clock=self._clock, previous=previous, puts_off=True
+        )
 
     def _stop(self, is_stopped: bool) -> None:
         self._ofrep.stop(is_stopped)

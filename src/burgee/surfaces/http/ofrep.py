@@ -64,7 +64,6 @@ class _Selected(NamedTuple):
 
     answers: SelectionAnswers
     fingerprint: str
-    uses_clock: bool
     ending: bytes
     etag: "blake2b"
 
@@ -206,7 +205,7 @@ class Ofrep:
         mark = self._subjects.mark if self._subjects is not None else 0
         overrides = self._overrides.for_context(context) if self._overrides is not None else ()
         causes = _canonical.encode([context, overrides] if overrides else context)
-        etag = b"" if selected.uses_clock else _etag(selected, causes)
+        etag = b"" if selected.answers.uses_clock else _etag(selected, causes)
         if etag and not overrides and len(body) <= REMEMBERED_BYTES:
             if len(self._tags) >= REMEMBERED_TAGS:
                 self._tags.clear()
@@ -302,7 +301,6 @@ class Ofrep:
                     previous=former.answers if former else None,
                 ),
                 selection.fingerprint,
-                any(flag.uses_clock for flag in selection.ordered),
                 self._ending(scope, selection.reflection),
                 self._identity(scope, selection.fingerprint),
             )
