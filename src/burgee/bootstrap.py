@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from burgee.adapters.audit_files import NdjsonFiles
 from burgee.adapters.data_folder import DataFolder, open_data_folder
@@ -30,11 +31,15 @@ from burgee.adapters.tokens import Issuer, KeySource, PemKeys, RsaTokenSigner, R
 from burgee.adapters.webhook import Webhook
 from burgee.errors import ConfigurationError
 from burgee.ports import (
+    AccessTimes,
     AuditSink,
+    BudgetStore,
     Clock,
     Deliveries,
     FlagStore,
+    OverrideStore,
     ParameterSource,
+    SdkKeyStore,
     SignInCodes,
     SnapshotFile,
     UsageStore,
@@ -80,13 +85,14 @@ def open_application(
     Raises ConfigurationError, StoreRefusedError.
     """
     with ExitStack() as stack:
-        folder = None if settings.is_memory else open_data_folder(settings.data)
-        if folder is not None and lock:
+        folder = _folder(settings)
+        if folder is not None and lock and not settings.is_dynamodb:
             stack.enter_context(folder.lock(settings.public_url))
-        store, codes, snapshot_file = _open_store(folder, clock)
+        tables = _open_tables(settings, clock) if settings.is_dynamodb else None
+        store, codes, snapshot_file = _open_store(folder, clock, tables)
         stack.callback(store.close)
         signer, verifier = _tokens(settings, folder, clock, stack)
-        keys = sdk_keys_beside(store)
+        keys = tables.sdk_keys if tables is not None else sdk_keys_beside(store)
         uses = SdkKeyUses(keys)
         stack.callback(uses.close)
         uses.start()
@@ -99,7 +105,7 @@ def open_application(
             stack.callback(keeper.close)
             keeper.start()
         budget = Budget(
-            budget_store_beside(store),
+            tables.budgets if tables is not None else budget_store_beside(store),
             store,
             rules=settings.budget_rules,
             clock=clock,
@@ -107,16 +113,20 @@ def open_application(
         )
         stack.callback(budget.close)
         budget.follow()
-        overrides = Overrides(overrides_beside(store), store, live, clock=clock, seed=secrets.randbits(32))
+        pins = tables.overrides if tables is not None else overrides_beside(store)
+        overrides = Overrides(pins, store, live, clock=clock, seed=secrets.randbits(32))
         overrides.subjects.load()
-        usage = _usage(stack, folder, clock, writer=writer)
+        usage = _usage(
+            stack, folder, clock, writer=writer, store=tables.usage if tables is not None else None
+        )
         sinks = _sinks(settings, folder, clock) if writer else []
         deliveries = deliveries_beside(store, sinks=[sink.name for sink in sinks])
         if deliveries is not None:
             _deliver(stack, folder, store, deliveries, sinks, clock)
         inspector = Inspector(compiler)
         committer = Committer(store, live, compiler, catch_up=refresher.catch_up)
-        last_access = LastAccess(access_times_beside(store), clock=clock)
+        times = tables.access_times if tables is not None else access_times_beside(store)
+        last_access = LastAccess(times, clock=clock)
         stack.callback(last_access.close)
         last_access.start()
         yield Services(
@@ -220,11 +230,19 @@ def _refusals(stack: ExitStack, store: FlagStore, clock: Clock) -> Refusals:
     return refusals
 
 
-def _usage(stack: ExitStack, folder: DataFolder | None, clock: Clock, *, writer: bool) -> Usage:
+def _usage(
+    stack: ExitStack,
+    folder: DataFolder | None,
+    clock: Clock,
+    *,
+    writer: bool,
+    store: UsageStore | None = None,
+) -> Usage:
     """Counts that every worker writes by itself: their file is none of the flags'."""
-    store: UsageStore = MemoryUsageStore()
-    if folder is not None:
-        store = SqliteUsageStore(folder.path / "usage.db", repair=writer)
+    if store is None:
+        store = MemoryUsageStore()
+        if folder is not None:
+            store = SqliteUsageStore(folder.path / "usage.db", repair=writer)
     stack.callback(store.close)
     usage = Usage(store, clock=clock)
     beat = Beat("usage", usage.flush, seconds=FLUSH_SECONDS)
@@ -233,9 +251,56 @@ def _usage(stack: ExitStack, folder: DataFolder | None, clock: Clock, *, writer:
     return usage
 
 
+def _folder(settings: Settings) -> DataFolder | None:
+    """The data folder; with DynamoDB only where one is named, for the last good snapshot and the key."""
+    is_named = not settings.is_dynamodb or settings.data != Settings().data
+    return open_data_folder(settings.data) if is_named and not settings.is_memory else None
+
+
+class _Tables(NamedTuple):
+    """Everything that stands in DynamoDB."""
+
+    flags: FlagStore
+    codes: SignInCodes
+    sdk_keys: SdkKeyStore
+    overrides: OverrideStore
+    usage: UsageStore
+    budgets: BudgetStore
+    access_times: AccessTimes
+
+
+def _open_tables(settings: Settings, clock: Clock) -> _Tables:
+    # Only this needs boto3, whose import is paid by every start.
+    from burgee.adapters.aws.session import aws_client
+    from burgee.adapters.dynamodb.access_times import DynamoAccessTimes
+    from burgee.adapters.dynamodb.budgets import DynamoBudgetStore
+    from burgee.adapters.dynamodb.open import open_dynamodb_stores
+    from burgee.adapters.dynamodb.tables import TableNames
+
+    names = TableNames(
+        flags=settings.flag_table,
+        overrides=settings.override_table,
+        budgets=settings.budget_table,
+        main=settings.table,
+    )
+    stores = open_dynamodb_stores(names, clock)
+    client = aws_client("dynamodb")
+    return _Tables(
+        flags=stores.flags,
+        codes=stores.codes,
+        sdk_keys=stores.sdk_keys,
+        overrides=stores.overrides,
+        usage=stores.usage,
+        budgets=DynamoBudgetStore(client, names.budgets, seed_limit=settings.budget_limit),
+        access_times=DynamoAccessTimes(client, names.main),
+    )
+
+
 def _open_store(
-    folder: DataFolder | None, clock: Clock
+    folder: DataFolder | None, clock: Clock, tables: _Tables | None
 ) -> tuple[FlagStore, SignInCodes, SnapshotFile | None]:
+    if tables is not None:
+        return tables.flags, tables.codes, JsonSnapshotFile(folder.snapshot) if folder is not None else None
     if folder is None:
         return MemoryFlagStore(clock), MemorySignInCodes(), None
     snapshot_file = JsonSnapshotFile(folder.snapshot)

@@ -22,6 +22,13 @@ MEMORY = ":memory:"
 """The data folder that is none: everything is forgotten at the end."""
 
 
+class StoreKind(Enum):
+    """Where flags, overrides, keys and counts live."""
+
+    SQLITE = "sqlite"
+    DYNAMODB = "dynamodb"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Every setting; docs/reference/settings.md says what each does.
 
@@ -67,6 +74,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_url: str = ""
     webhook_secrets: str = ""
     webhook_allow_private: bool = False
+    store: StoreKind = StoreKind.SQLITE
+    table: str = "burgee"
+    flag_table: str = "featureFlag"
+    override_table: str = "featureFlagUserMapping"
+    budget_table: str = "requestLimit"
 
     @classmethod
     def from_mapping(cls, env: Mapping[str, str]) -> "Settings":
@@ -95,6 +107,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             problems.append("BURGEE_WEBHOOK_URL: it needs BURGEE_WEBHOOK_SECRETS to sign with")
         if settings.audit_files and settings.is_memory:
             problems.append("BURGEE_AUDIT_FILES: files need a data folder")
+        if settings.is_dynamodb and (settings.webhook_url or settings.audit_files):
+            problems.append(
+                "BURGEE_STORE: on dynamodb the audit leaves by the table's stream, "
+                "not by BURGEE_WEBHOOK_URL or BURGEE_AUDIT_FILES"
+            )
         if problems:
             raise ConfigurationError("\n".join(problems))
         return settings
@@ -119,6 +136,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if not (self.environment or self.public_key or self.jwks_url):
             return ""
         return _COOKIES.get(self.environment, "rds-session-development")
+
+    @property
+    def is_dynamodb(self) -> bool:
+        """Whether everything lives in DynamoDB; a data folder is then used only where one is named."""
+        return self.store is StoreKind.DYNAMODB
 
     @property
     def is_memory(self) -> bool:
@@ -238,6 +260,13 @@ def _cookie_name(text: str) -> str:
     return name
 
 
+def _table_name(text: str) -> str:
+    name = text.strip()
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", name, re.ASCII):
+        raise ValueError(f"{text!r} is not the name of a table")
+    return name
+
+
 _PORT = _number(0, 65_535)
 
 _FORMER_NAMES = {"environment": "ENVIRONMENT", "session_cookie_name": "SESSION_COOKIE_NAME"}
@@ -284,4 +313,9 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "webhook_url": str.strip,
     "webhook_secrets": str.strip,
     "webhook_allow_private": _switch,
+    "store": _one_of(StoreKind),
+    "table": _table_name,
+    "flag_table": _table_name,
+    "override_table": _table_name,
+    "budget_table": _table_name,
 }
