@@ -33,7 +33,7 @@ Clients = Callable[[str], Any]
 
 
 class _Build(Protocol):
-    def __call__(self, clients: Clients, name: str, properties: dict[str, Any]) -> None: ...
+    def __call__(self, clients: Clients, name: str, properties: dict[str, Any], /) -> None: ...
 
 
 def create_stack(
@@ -57,7 +57,7 @@ def create_stack(
 
 
 def create_table(dynamodb: Any, name: str, properties: dict[str, Any], *, is_bare: bool = False) -> str:
-    """Create one table; the ARN of its stream, or "". With `is_bare` only keys and billing count, for dynalite."""
+    """Create one table; the ARN of its stream, or "". `is_bare` leaves out what dynalite does not know."""
     arguments = {key: properties[key] for key in _TABLE_ARGUMENTS if key in properties} | {"TableName": name}
     if is_bare:
         dynamodb.create_table(**arguments)
@@ -97,11 +97,11 @@ def _queue(clients: Clients, name: str, properties: dict[str, Any]) -> None:
     clients("sqs").create_queue(QueueName=name, Attributes=attributes)
 
 
-def _topic(clients: Clients, name: str, properties: dict[str, Any]) -> None:
+def _topic(clients: Clients, name: str, _: dict[str, Any]) -> None:
     clients("sns").create_topic(Name=name)
 
 
-def _subscription(clients: Clients, name: str, properties: dict[str, Any]) -> None:
+def _subscription(clients: Clients, _: str, properties: dict[str, Any]) -> None:
     clients("sns").subscribe(
         TopicArn=properties["TopicArn"], Protocol=properties["Protocol"], Endpoint=properties["Endpoint"]
     )

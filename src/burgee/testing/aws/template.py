@@ -1,7 +1,7 @@
 """The template as a value: what tests build, what functions get, who reaches them, what their roles say.
 
-Names that AWS would make up are made up here, always the same ones. So a role's ARNs are those of the resources that
-`stack.create_stack` makes on an emulator, and no test repeats what the template says.
+Names that AWS would make up are made up here, always the same ones. So a role's ARNs are those of the resources
+that `stack.create_stack` makes on an emulator, and no test repeats what the template says.
 """
 
 from collections.abc import Iterator, Mapping
@@ -178,7 +178,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 
 def read_template(path: Path = TEMPLATE, parameters: Mapping[str, str] = PARAMETERS) -> Template:
-    """The template of a file, with `parameters` over its defaults. Raises KeyError for a parameter left out."""
+    """The template of a file, with `parameters` over its defaults. Raises KeyError where one is left out."""
     document = read_yaml(path.read_text())
     declared: dict[str, dict[str, Any]] = document.get("Parameters", {})
     unknown = set(parameters) - set(declared)
