@@ -1,7 +1,7 @@
 """The template as a value: what tests build, what functions get, who reaches them, what their roles say.
 
-Names that AWS would make up are made up here, always the same ones. So a role's ARNs are those of the resources
-that `stack.create_stack` makes on an emulator, and no test repeats what the template says.
+Names that AWS would make up are made up here, always the same ones. So a role's ARNs are those of the
+resources that `stack.create_stack` makes on an emulator, and no test repeats what the template says.
 """
 
 from collections.abc import Iterator, Mapping
