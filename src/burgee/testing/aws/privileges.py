@@ -26,7 +26,7 @@ BY_LAMBDA: frozenset[str] = frozenset(
 """What Lambda does under a function's role: write its log, read its streams, put away what failed."""
 
 IN_SUPPORT: Mapping[str, str] = {"s3:ListBucket": "s3:GetObject"}
-"""Actions that no call is named after, and whom they serve: only who may list gets 404 for what is not there."""
+"""Actions that no call is named after, and what they serve: only who may list gets 404 for a lost object."""
 
 _STATEMENT_MEMBERS = {"Sid", "Effect", "Action", "Resource"}
 

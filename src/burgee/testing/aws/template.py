@@ -30,6 +30,7 @@ _PHYSICAL_NAMES = {
     "AWS::SNS::Topic": "TopicName",
     "AWS::SSM::Parameter": "Name",
     "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::Lambda::Function": "FunctionName",
     FUNCTION: "FunctionName",
 }
 _ARNS = {
@@ -41,6 +42,7 @@ _ARNS = {
     "AWS::KinesisFirehose::DeliveryStream": "firehose:{region}:{account}:deliverystream/{name}",
     "AWS::IAM::Role": "iam::{account}:role/{name}",
     "AWS::ECS::Cluster": "ecs:{region}:{account}:cluster/{name}",
+    "AWS::Lambda::Function": "lambda:{region}:{account}:function:{name}",
     FUNCTION: "lambda:{region}:{account}:function:{name}",
 }
 
