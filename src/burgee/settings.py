@@ -24,7 +24,7 @@ MEMORY = ":memory:"
 
 
 class StoreKind(Enum):
-    """Where flags, budgets and all else are kept."""
+    """Where flags, overrides, keys and counts live."""
 
     SQLITE = "sqlite"
     DYNAMODB = "dynamodb"
@@ -143,11 +143,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return _COOKIES.get(self.environment, "rds-session-development")
 
     @property
-    def is_dynamodb(self) -> bool:
-        """Whether everything lives in DynamoDB; a data folder is then used only where one is named."""
-        return self.store is StoreKind.DYNAMODB
-
-    @property
     def key_parameter(self) -> str:
         """The SSM parameter with the public key of another issuer, "" for none.
 
@@ -155,7 +150,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """
         if self.public_key_parameter or self.public_key or self.jwks_url:
             return self.public_key_parameter
-        if self.store is not StoreKind.DYNAMODB or not self.environment:
+        if not self.is_dynamodb or not self.environment:
             return ""
         return _KEY_PARAMETERS.get(self.environment, "publickey")
 
@@ -163,6 +158,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def limited(self) -> tuple[LimitedFunction, ...]:
         """The functions whose concurrency follows the breaker."""
         return read_limited_functions(self.limited_functions)
+
+    @property
+    def is_dynamodb(self) -> bool:
+        """Whether everything lives in DynamoDB; a data folder is then used only where one is named."""
+        return self.store is StoreKind.DYNAMODB
 
     @property
     def is_memory(self) -> bool:

@@ -72,7 +72,7 @@ def open_application(
         folder = open_folder(settings)
         if folder is not None and lock and not settings.is_dynamodb:
             stack.enter_context(folder.lock(settings.public_url))
-        stores = open_stores(settings, folder, clock)
+        stores = open_stores(settings, folder, clock, adopt=flags)
         store, snapshot_file = stores.flags, stores.snapshot_file
         stack.callback(store.close)
         signer, verifier = open_tokens(settings, folder, clock, stack, threads=threads)

@@ -49,10 +49,13 @@ class Stores(NamedTuple):
     snapshot_file: SnapshotFile | None
 
 
-def open_stores(settings: Settings, folder: DataFolder | None, clock: Clock) -> Stores:
-    """The stores of `settings`, open; each kind is imported by whom it serves alone."""
+def open_stores(settings: Settings, folder: DataFolder | None, clock: Clock, *, adopt: bool = True) -> Stores:
+    """The stores of `settings`, open; each kind is imported by whom it serves alone.
+
+    `adopt` takes over what source services have written.
+    """
     if settings.is_dynamodb:
-        return _tables(settings, folder, clock)
+        return _tables(settings, folder, clock, adopt=adopt)
     from burgee.adapters.sqlite.access_times import access_times_beside
     from burgee.adapters.sqlite.budgets import budget_store_beside
     from burgee.adapters.sqlite.deliveries import deliveries_beside
@@ -82,23 +85,12 @@ def open_stores(settings: Settings, folder: DataFolder | None, clock: Clock) -> 
     )
 
 
-def _tables(settings: Settings, folder: DataFolder | None, clock: Clock) -> Stores:
-    from burgee.adapters.aws.session import aws_client
-    from burgee.adapters.dynamodb.access_times import DynamoAccessTimes
-    from burgee.adapters.dynamodb.budgets import DynamoBudgetStore
+def _tables(settings: Settings, folder: DataFolder | None, clock: Clock, *, adopt: bool) -> Stores:
     from burgee.adapters.dynamodb.open import open_dynamodb_stores
 
-    names = _names(settings)
-    stores = open_dynamodb_stores(names, clock)
-    client = aws_client("dynamodb")
+    stores = open_dynamodb_stores(_names(settings), clock, adopt=adopt, seed_limit=settings.budget_limit)
     return Stores(
-        flags=stores.flags,
-        codes=stores.codes,
-        sdk_keys=stores.sdk_keys,
-        overrides=stores.overrides,
-        budgets=DynamoBudgetStore(client, names.budgets, seed_limit=settings.budget_limit),
-        access_times=DynamoAccessTimes(client, names.main),
-        usage=stores.usage,
+        **stores._asdict(),
         deliveries=lambda _: None,
         snapshot_file=JsonSnapshotFile(folder.snapshot) if folder is not None else None,
     )

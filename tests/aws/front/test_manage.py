@@ -5,7 +5,7 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -14,12 +14,13 @@ from burgee.testing.aws.api_front import ApiFront
 from burgee.testing.aws.front_events import Kind, Route
 from burgee.testing.aws.lambda_function import LambdaFunction
 
-from burgee.testing.aws.sign_in import ORIGIN
 
 pytestmark = pytest.mark.aws
 pytest.importorskip("awslambdaric")
 pytest.importorskip("mangum")
 
+ORIGIN = "https://app.example.com"
+MakeManage = Callable[..., LambdaFunction]
 FLAG = {"variants": {"on": True, "off": False}, "defaultVariant": "on"}
 CORS_5XX = {
     "DEFAULT_5XX": {
@@ -41,9 +42,11 @@ def client(
     request: pytest.FixtureRequest, manage: LambdaFunction, authorization: dict[str, str]
 ) -> Iterator[httpx.Client]:
     """An administrator who calls through each kind of front."""
-    with ApiFront([Route("ANY", "/{proxy+}", manage)], kind=request.param) as front:
-        with httpx.Client(base_url=front.url, headers=authorization, trust_env=False, timeout=15) as calling:
-            yield calling
+    with (
+        ApiFront([Route("ANY", "/{proxy+}", manage)], kind=request.param) as front,
+        httpx.Client(base_url=front.url, headers=authorization, trust_env=False, timeout=15) as calling,
+    ):
+        yield calling
 
 
 def test_a_flag_is_created_read_changed_and_deleted(client: httpx.Client) -> None:

@@ -14,7 +14,7 @@ def test_a_list_has_the_plain_names_of_functions(text: str, names: list[str]) ->
     assert [function.name for function in read_limited_functions(text)] == names
 
 
-@pytest.mark.parametrize("text", ["a b", "a:live", "arn:aws:lambda:::function:a", "a=some", "=all", "x" * 65, "ä"])
+@pytest.mark.parametrize("text", ["a b", "a:live", "arn:aws:lambda:::f:a", "a=some", "=all", "x" * 65, "ä"])
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not the name of a function"):
         read_limited_functions(text)

@@ -1,4 +1,4 @@
-"""The breaker and the functions behind it: the row first, then exactly the functions named, and what failed."""
+"""The breaker and the functions behind it: the row first, then those named, and what failed."""
 
 from collections.abc import Callable, Mapping
 

@@ -3,6 +3,9 @@
 import logging
 from typing import NamedTuple
 
+from burgee.adapters.aws.session import aws_client
+from burgee.adapters.dynamodb.access_times import DynamoAccessTimes
+from burgee.adapters.dynamodb.budgets import DynamoBudgetStore
 from burgee.adapters.dynamodb.client import DynamoClient, dynamodb_client
 from burgee.adapters.dynamodb.flag_store import DynamoFlagStore
 from burgee.adapters.dynamodb.overrides import DynamoOverrideStore
@@ -12,6 +15,7 @@ from burgee.adapters.dynamodb.source_overrides import SourceOverrides
 from burgee.adapters.dynamodb.tables import TableNames
 from burgee.adapters.dynamodb.usage import DynamoUsageStore
 from burgee.errors import ConflictError, UnavailableError
+from burgee.model.budget import SEED_LIMIT
 from burgee.ports import Clock
 
 ADOPTED_AT_START = 10_000
@@ -28,12 +32,21 @@ class DynamoStores(NamedTuple):
     sdk_keys: DynamoSdkKeys
     codes: DynamoSignInCodes
     usage: DynamoUsageStore
+    budgets: DynamoBudgetStore
+    access_times: DynamoAccessTimes
 
 
 def open_dynamodb_stores(
-    names: TableNames, clock: Clock, *, client: DynamoClient | None = None, adopt: bool = True
+    names: TableNames,
+    clock: Clock,
+    *,
+    client: DynamoClient | None = None,
+    adopt: bool = True,
+    seed_limit: int = SEED_LIMIT,
 ) -> DynamoStores:
     """The stores in the tables `names`; flags and mappings of a source service are taken over.
+
+    `seed_limit` is the limit of a budget that a source service wrote, which has none.
 
     A store that cannot be reached is opened all the same: what was served last goes on answering.
 
@@ -49,10 +62,13 @@ def open_dynamodb_stores(
                 mappings.adopt(most=ADOPTED_AT_START)
         except (UnavailableError, ConflictError) as error:
             _log.warning("store.adoption_failed", extra={"problem": str(error)})
+    plain = aws_client("dynamodb")
     return DynamoStores(
         flags=flags,
         overrides=DynamoOverrideStore(flags),
         sdk_keys=DynamoSdkKeys(flags),
         codes=DynamoSignInCodes(client, names),
         usage=DynamoUsageStore(client, names),
+        budgets=DynamoBudgetStore(plain, names.budgets, seed_limit=seed_limit),
+        access_times=DynamoAccessTimes(plain, names.main),
     )
