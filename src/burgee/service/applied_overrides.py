@@ -82,11 +82,15 @@ class AppliedOverrides:
     def evaluate(self, flag: CompiledFlag, context: JsonObject) -> Resolution:
         """What `flag` answers for `context`, its override included; one read at most. Never raises."""
         resolution = flag.evaluate(context)
+        return self.resolve(resolution, flag, self.find(flag, context))
+
+    def find(self, flag: CompiledFlag, context: JsonObject) -> Override | None:
+        """The override of `flag` that holds for the subject of `context`; one read at most. Never raises."""
         subject = context.get("targetingKey")
         if type(subject) is not str or not self.subjects.may_have(subject):
-            return resolution
+            return None
         found = self._read(lambda: (self._reads.override(flag.flag_set, flag.key, subject),))
-        return self.resolve(resolution, flag, found[0]) if found else resolution
+        return found[0] if found else None
 
     @staticmethod
     def resolve(resolution: Resolution, flag: CompiledFlag, override: Override | None) -> Resolution:

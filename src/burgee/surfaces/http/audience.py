@@ -50,6 +50,11 @@ class Audience:
         """The token on which a stream rests, "" where none is asked for."""
         return "" if self.open_to_all else _token(headers)
 
+    @staticmethod
+    def token(headers: Mapping[bytes, bytes]) -> str:
+        """The token that a request brings. Raises UnauthenticatedError where that is none."""
+        return _token(headers)
+
     def is_good(self, credential: str) -> bool:
         """Whether a token that opened a stream would still open one; in doubt it would."""
         try:

@@ -64,7 +64,6 @@ class _Selected(NamedTuple):
 
     answers: SelectionAnswers
     fingerprint: str
-    uses_clock: bool
     ending: bytes
     etag: "blake2b"
 
@@ -154,7 +153,7 @@ class Ofrep:
             answers = self._select(self.audience.scope(headers)).answers
             context = self._context(body)
         except REFUSALS as error:
-            return self._refusal(error, key, headers)
+            return self.refusal(error, key, headers)
         flag = answers.flags.get(key)
         resolution = self._evaluate(flag, context) if flag else _not_found(key)
         self._tally.count((resolution,))
@@ -199,14 +198,14 @@ class Ofrep:
                 selected = self._select(scope)
             context = self._context(body)
         except REFUSALS as error:
-            return self._refusal(error, None, headers)
+            return self.refusal(error, None, headers)
         known = headers.get(b"if-none-match", b"")
         if wanted and self._is_behind(wanted, selected):
             known = b""  # the client has heard of definitions that are not these: no 304 for it
         mark = self._subjects.mark if self._subjects is not None else 0
         overrides = self._overrides.for_context(context) if self._overrides is not None else ()
         causes = _canonical.encode([context, overrides] if overrides else context)
-        etag = b"" if selected.uses_clock else _etag(selected, causes)
+        etag = b"" if selected.answers.uses_clock else _etag(selected, causes)
         if etag and not overrides and len(body) <= REMEMBERED_BYTES:
             if len(self._tags) >= REMEMBERED_TAGS:
                 self._tags.clear()
@@ -302,7 +301,6 @@ class Ofrep:
                     previous=former.answers if former else None,
                 ),
                 selection.fingerprint,
-                any(flag.uses_clock for flag in selection.ordered),
                 self._ending(scope, selection.reflection),
                 self._identity(scope, selection.fingerprint),
             )
@@ -319,7 +317,8 @@ class Ofrep:
         self._tags.clear()
         self._everything = self._select(Scope())
 
-    def _refusal(self, error: Exception, key: str | None, headers: Headers) -> Answer:
+    def refusal(self, error: Exception, key: str | None, headers: Headers) -> Answer:
+        """The answer to a request that is refused with one of REFUSALS."""
         self.note_refusal(error, headers)
         if isinstance(error, UnauthenticatedError):
             body = encode({"errorDetails": "a valid token is needed: Authorization: Bearer, or X-API-Key"})

@@ -54,9 +54,10 @@ class SelectionAnswers:
 
     __slots__ = (
         "_bound",
+        "_evaluators",
         "_ordered",
         "_places",
-        "evaluators",
+        "_uses_clock",
         "flags",
         "fragments",
         "outcomes",
@@ -79,7 +80,8 @@ class SelectionAnswers:
         self.reflection = reflection
         self._ordered = ordered
         self._places: dict[tuple[str, str], int] = {}
-        self.evaluators: list[Callable[[JsonObject], Resolution]] = [flag.evaluate for flag in ordered]
+        self._evaluators: list[Callable[[JsonObject], Resolution]] | None = None
+        self._uses_clock = False
         self._bound = 1000 + 2 * sum([len(flag.variants) + 3 for flag in ordered])
         kept = previous is not None and len(previous.fragments) <= self._bound
         self.ready: dict[Resolution, Ready] = previous.ready if previous and kept else {}
@@ -98,9 +100,25 @@ class SelectionAnswers:
             )
         return answer
 
+    @property
+    def uses_clock(self) -> bool:
+        """Whether any answer may change with time alone."""
+        self._settled()
+        return self._uses_clock
+
+    def _settled(self) -> list[Callable[[JsonObject], Resolution]]:
+        """The functions of all flags, whose rules are compiled for it where that was put off."""
+        known = self._evaluators
+        if known is None:
+            for flag in self._ordered:
+                flag.settle()
+            self._uses_clock = any(flag.uses_clock for flag in self._ordered)
+            known = self._evaluators = [flag.evaluate for flag in self._ordered]
+        return known
+
     def bulk(self, context: JsonObject, overrides: Sequence[Override] = ()) -> list[bytes]:
         """One JSON fragment a flag, in order; failures stand inline."""
-        resolutions = [evaluate(context) for evaluate in self.evaluators]
+        resolutions = [evaluate(context) for evaluate in self._settled()]
         if overrides:
             self._override(resolutions, overrides)
         self.tally.count(resolutions)

@@ -6,42 +6,18 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from burgee.adapters.audit_files import NdjsonFiles
-from burgee.adapters.aws.concurrency import LimiterInvocation, ReservedConcurrency
 from burgee.adapters.aws.session import aws_client
-from burgee.adapters.aws.ssm import SsmKeys, SsmParameters, read_parameter
-from burgee.adapters.data_folder import DataFolder, open_data_folder
-from burgee.adapters.delivery_lock import DeliveryLock
-from burgee.adapters.high_water import HighWaterFile
-from burgee.adapters.local_key import load_or_make_signing_key, load_signing_key, new_signing_key
-from burgee.adapters.memory import MemoryFlagStore, MemorySignInCodes
-from burgee.adapters.memory_usage import MemoryUsageStore
+from burgee.adapters.data_folder import DataFolder
 from burgee.adapters.parameters import EnvironmentParameters, FileParameters
-from burgee.adapters.snapshot_file import JsonSnapshotFile
-from burgee.adapters.sqlite.access_times import access_times_beside
-from burgee.adapters.sqlite.budgets import budget_store_beside
-from burgee.adapters.sqlite.deliveries import deliveries_beside
-from burgee.adapters.sqlite.open import open_sqlite_store
-from burgee.adapters.sqlite.overrides import overrides_beside
-from burgee.adapters.sqlite.sdk_keys import sdk_keys_beside
-from burgee.adapters.sqlite.sign_in_codes import sign_in_codes_beside
-from burgee.adapters.sqlite.usage import SqliteUsageStore
-from burgee.adapters.token_claims import ClaimRules
-from burgee.adapters.tokens import Issuer, KeySource, PemKeys, RsaTokenSigner, RsaTokenVerifier
-from burgee.adapters.webhook import Webhook
-from burgee.errors import ConfigurationError
+from burgee.bootstrap.stores import Stores, local_usage, open_folder, open_stores
+from burgee.bootstrap.tokens import open_tokens
 from burgee.ports import (
     AuditSink,
-    BudgetStore,
     Clock,
     Deliveries,
     FlagStore,
     ParameterSource,
-    SignInCodes,
-    SnapshotFile,
     UsageStore,
 )
 from burgee.service.access import Access
@@ -56,7 +32,6 @@ from burgee.service.delivery import PAUSE_SECONDS, Delivery
 from burgee.service.flag_names import FlagNames
 from burgee.service.inspection import Inspector
 from burgee.service.last_access import LastAccess
-from burgee.service.limiting_budget import LimitingBudget
 from burgee.service.overrides import Overrides
 from burgee.service.parameters import Parameters
 from burgee.service.publish import Publisher
@@ -70,11 +45,6 @@ from burgee.service.services import Services
 from burgee.service.snapshot_keeper import SnapshotKeeper
 from burgee.service.usage import FLUSH_SECONDS, Usage
 from burgee.settings import Settings
-
-if TYPE_CHECKING:
-    from burgee.adapters.dynamodb.open import DynamoStores
-
-_LARGEST_KEY_BYTES = 64 * 1024
 
 
 @contextmanager
@@ -99,15 +69,14 @@ def open_application(
     Raises ConfigurationError, StoreRefusedError.
     """
     with ExitStack() as stack:
-        folder = _folder(settings)
+        folder = open_folder(settings)
         if folder is not None and lock and not settings.is_dynamodb:
             stack.enter_context(folder.lock(settings.public_url))
-        tables = _open_tables(settings, clock, adopt=flags) if settings.is_dynamodb else None
-        store, codes, snapshot_file = _open_store(folder, clock, tables)
+        stores = open_stores(settings, folder, clock, adopt=flags)
+        store, snapshot_file = stores.flags, stores.snapshot_file
         stack.callback(store.close)
-        signer, verifier = _tokens(settings, folder, clock, stack, threads=threads)
-        keys = tables.sdk_keys if tables is not None else sdk_keys_beside(store)
-        uses = SdkKeyUses(keys)
+        signer, verifier = open_tokens(settings, folder, clock, stack, threads=threads)
+        uses = SdkKeyUses(stores.sdk_keys)
         stack.callback(uses.close)
         if threads:
             uses.start()
@@ -120,25 +89,20 @@ def open_application(
             keeper = SnapshotKeeper(store, live, snapshot_file, clock=clock)
             stack.callback(keeper.close)
             keeper.start()
-        budget = _budget(
-            settings, tables.budgets if tables is not None else budget_store_beside(store), store, clock
-        )
+        budget = _budget(settings, stores, clock)
         stack.callback(budget.close)
         budget.follow()
-        pins = tables.overrides if tables is not None else overrides_beside(store)
-        overrides = Overrides(pins, store, live, clock=clock, seed=secrets.randbits(32))
+        overrides = Overrides(stores.overrides, store, live, clock=clock, seed=secrets.randbits(32))
         if flags:
             overrides.subjects.load()
-        counts = tables.usage if tables is not None else None
-        usage = _usage(stack, folder, clock, writer=writer, store=counts, threads=threads)
+        usage = _usage(stack, stores.usage or local_usage(folder, writer=writer), clock, threads=threads)
         sinks = _sinks(settings, folder, clock) if writer and threads else []
-        deliveries = deliveries_beside(store, sinks=[sink.name for sink in sinks])
+        deliveries = stores.deliveries([sink.name for sink in sinks])
         if deliveries is not None:
             _deliver(stack, folder, store, deliveries, sinks, clock)
         inspector = Inspector(compiler)
         committer = Committer(store, live, compiler, catch_up=refresher.catch_up)
-        times = tables.access_times if tables is not None else access_times_beside(store)
-        last_access = LastAccess(times, clock=clock)
+        last_access = LastAccess(stores.access_times, clock=clock)
         stack.callback(last_access.close)
         if threads:
             last_access.start()
@@ -149,14 +113,14 @@ def open_application(
             live=live,
             refresher=refresher,
             access=Access(
-                verifier=SdkKeyVerifier(keys, verifier, clock, look=time.monotonic),
+                verifier=SdkKeyVerifier(stores.sdk_keys, verifier, clock, look=time.monotonic),
                 signer=signer,
-                codes=codes,
+                codes=stores.codes,
                 store=store,
                 clock=clock,
                 note_key_use=uses.note,
             ),
-            sdk_keys=SdkKeys(keys, clock),
+            sdk_keys=SdkKeys(stores.sdk_keys, clock),
             audit_log=_audit_log(folder, store, deliveries),
             inspector=inspector,
             budget=budget,
@@ -175,10 +139,14 @@ def open_application(
         )
 
 
-def _budget(settings: Settings, budgets: BudgetStore, store: FlagStore, clock: Clock) -> Budget:
-    """The budgets, with the functions that their breaker stops."""
+def _budget(settings: Settings, stores: Stores, clock: Clock) -> Budget:
+    """The budgets, in their table or beside the flags; with the functions that their breaker stops."""
+    budgets, store = stores.budgets, stores.flags
     rules, monotonic = settings.budget_rules, time.monotonic
     if settings.limited:
+        from burgee.adapters.aws.concurrency import ReservedConcurrency
+        from burgee.service.limiting_budget import LimitingBudget
+
         concurrency = ReservedConcurrency(
             aws_client("lambda", attempts=1, read_seconds=2.0),
             [function.name for function in settings.limited],
@@ -194,6 +162,8 @@ def _budget(settings: Settings, budgets: BudgetStore, store: FlagStore, clock: C
             functions=settings.limited,
         )
     if settings.limiter_function:
+        from burgee.adapters.aws.concurrency import LimiterInvocation
+
         invoke = LimiterInvocation(aws_client("lambda"), settings.limiter_function)
         return Budget(budgets, store, rules=rules, clock=clock, monotonic=monotonic, on_trip=invoke)
     return Budget(budgets, store, rules=rules, clock=clock, monotonic=monotonic)
@@ -203,8 +173,12 @@ def _sinks(settings: Settings, folder: DataFolder | None, clock: Clock) -> list[
     """Where audit events go; there may be nobody."""
     sinks: list[AuditSink] = []
     if settings.audit_files and folder is not None:
+        from burgee.adapters.audit_files import NdjsonFiles
+
         sinks.append(NdjsonFiles(folder.path / "audit", max_bytes=settings.audit_file_bytes))
     if settings.webhook_url:
+        from burgee.adapters.webhook import Webhook
+
         sinks.append(
             Webhook(
                 settings.webhook_url,
@@ -227,6 +201,8 @@ def _deliver(
     """A thread for each sink, so that a slow one holds up none of the others."""
     if not sinks:
         return
+    from burgee.adapters.delivery_lock import DeliveryLock
+
     lock = DeliveryLock(folder.path / "delivery.lock") if folder is not None else None
     if lock is not None:
         stack.callback(lock.close)
@@ -250,6 +226,8 @@ def _audit_log(folder: DataFolder | None, store: FlagStore, deliveries: Deliveri
     """The log, and the head that is exported beside the database: a cut tail shows by it."""
     if folder is None:
         return AuditLog(store, deliveries=deliveries)
+    from burgee.adapters.high_water import HighWaterFile
+
     mark = HighWaterFile(folder.high_water)
 
     def exported_head() -> tuple[int, str]:
@@ -274,57 +252,12 @@ def _beat(stack: ExitStack, name: str, job: Callable[[], object], *, seconds: fl
     beat.start()
 
 
-def _usage(
-    stack: ExitStack,
-    folder: DataFolder | None,
-    clock: Clock,
-    *,
-    writer: bool,
-    store: UsageStore | None = None,
-    threads: bool = True,
-) -> Usage:
-    """Counts that every worker writes by itself: their file is none of the flags'."""
-    if store is None:
-        store = MemoryUsageStore()
-        if folder is not None:
-            store = SqliteUsageStore(folder.path / "usage.db", repair=writer)
+def _usage(stack: ExitStack, store: UsageStore, clock: Clock, *, threads: bool) -> Usage:
     stack.callback(store.close)
     usage = Usage(store, clock=clock)
     if threads:
         _beat(stack, "usage", usage.flush, seconds=FLUSH_SECONDS)
     return usage
-
-
-def _folder(settings: Settings) -> DataFolder | None:
-    """The data folder; with DynamoDB only where one is named, for the last good snapshot and the key."""
-    is_named = not settings.is_dynamodb or settings.data != Settings().data
-    return open_data_folder(settings.data) if is_named and not settings.is_memory else None
-
-
-def _open_tables(settings: Settings, clock: Clock, *, adopt: bool) -> "DynamoStores":
-    # Only this needs boto3, whose import is paid by every start.
-    from burgee.adapters.dynamodb.open import open_dynamodb_stores
-    from burgee.adapters.dynamodb.tables import TableNames
-
-    names = TableNames(
-        flags=settings.flag_table,
-        overrides=settings.override_table,
-        budgets=settings.budget_table,
-        main=settings.table,
-    )
-    return open_dynamodb_stores(names, clock, adopt=adopt, seed_limit=settings.budget_limit)
-
-
-def _open_store(
-    folder: DataFolder | None, clock: Clock, tables: "DynamoStores | None"
-) -> tuple[FlagStore, SignInCodes, SnapshotFile | None]:
-    if tables is not None:
-        return tables.flags, tables.codes, JsonSnapshotFile(folder.snapshot) if folder is not None else None
-    if folder is None:
-        return MemoryFlagStore(clock), MemorySignInCodes(), None
-    snapshot_file = JsonSnapshotFile(folder.snapshot)
-    store = open_sqlite_store(folder.database, clock=clock, snapshot_file=snapshot_file)
-    return store, sign_in_codes_beside(store), snapshot_file
 
 
 def _parameter_sources(settings: Settings) -> list[ParameterSource]:
@@ -333,63 +266,7 @@ def _parameter_sources(settings: Settings) -> list[ParameterSource]:
     if settings.parameters_file:
         sources.append(FileParameters(settings.parameters_file))
     if settings.parameter_path:
+        from burgee.adapters.aws.ssm import SsmParameters
+
         sources.append(SsmParameters(aws_client("ssm"), settings.parameter_path))
     return [*sources, EnvironmentParameters(os.environ)]
-
-
-def _tokens(
-    settings: Settings, folder: DataFolder | None, clock: Clock, stack: ExitStack, *, threads: bool
-) -> tuple[RsaTokenSigner, RsaTokenVerifier]:
-    """The local key signs; what it signed is believed, and what the other issuer signed that is set up."""
-    signer = RsaTokenSigner(_signing_key(settings, folder))
-    sources = tuple(_other_keys(settings, stack, threads=threads))
-    rules = ClaimRules(
-        algorithms=tuple(settings.token_algorithms.split(",")),
-        issuer=settings.token_issuer,
-        audience=settings.token_audience,
-        identity=(settings.token_identity,) if settings.token_identity else ("userId", "sub"),
-    )
-    others = [Issuer(rules, sources)] if sources else []
-    leeway = settings.token_leeway_seconds
-    return signer, RsaTokenVerifier([signer.public_pem], clock, leeway_seconds=leeway, others=others)
-
-
-def _other_keys(settings: Settings, stack: ExitStack, *, threads: bool) -> Iterator[KeySource]:
-    if settings.public_key:
-        yield PemKeys([_public_key(settings.public_key)])
-    if settings.jwks_url:
-        # Only this needs the HTTP client, whose import is paid by every start.
-        from burgee.adapters.jwks import JwksKeys
-
-        keys = JwksKeys(settings.jwks_url, max_age=settings.jwks_max_age_seconds)
-        stack.callback(keys.close)
-        keys.start()
-        yield keys
-    if settings.key_parameter:
-        client = aws_client("ssm")
-        stored = SsmKeys(lambda: read_parameter(client, settings.key_parameter))
-        stack.callback(stored.close)
-        if threads:
-            stored.start()
-        yield stored
-
-
-def _signing_key(settings: Settings, folder: DataFolder | None) -> bytes:
-    if settings.signing_key:
-        return load_signing_key(Path(settings.signing_key))
-    if folder is None:
-        return new_signing_key()
-    return load_or_make_signing_key(folder.signing_key)
-
-
-def _public_key(text: str) -> bytes:
-    """The PEM that `text` is, or that stands in the file it names."""
-    if "-----BEGIN" in text:
-        # A variable in an env file has one line: its line ends may be written as \n.
-        return text.replace("\\n", "\n").encode()
-    try:
-        with Path(text).open("rb") as file:
-            return file.read(_LARGEST_KEY_BYTES)
-    except OSError as error:
-        message = f"BURGEE_PUBLIC_KEY: {text} cannot be read: {error.strerror}"
-        raise ConfigurationError(message) from error
