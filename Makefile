@@ -8,7 +8,7 @@ ARGS ?=
 # Second starts are quick by the bytecode of the first, also where the environment says to leave none.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup serve test test-aws check bench conformance clean lock
+.PHONY: help setup serve test test-aws check check-infra bench conformance clean lock
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -39,7 +39,7 @@ serve: $(VENV)/.installed ## Start the server on 127.0.0.1:8016 (ARGS="--port 90
 	@exec $(BIN)/python -m burgee serve $(ARGS)
 
 test: $(VENV)/.installed-dev ## Run the tests (ARGS="-k publish")
-	$(BIN)/python -m pytest -m "not conformance and not clients and not aws" $(ARGS)
+	$(BIN)/python -m pytest -m "not conformance and not clients and not aws and not infra" $(ARGS)
 
 test-aws: $(VENV)/.installed-aws ## Run what needs emulators of AWS (node for dynalite)
 	$(BIN)/python -m pytest -m aws $(ARGS)
@@ -52,6 +52,20 @@ check: $(VENV)/.installed-dev ## Style, types and architecture
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# What reads the template has environments of its own: checkov's pins go with nobody else's.
+.venv-infra/.installed: infra/requirements-check.lock
+	$(PYTHON) -m venv .venv-infra
+	.venv-infra/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+.venv-checkov/.installed: infra/requirements-checkov.lock
+	$(PYTHON) -m venv .venv-checkov
+	.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+check-infra: .venv-infra/.installed .venv-checkov/.installed ## Translate the template, lint it, check its roles
+	PYTHONPATH=src .venv-infra/bin/python -m pytest -m infra tests/infra $(ARGS)
 
 # The peers that Burgee is compared with live in an environment of their own, never in the product's.
 .venv-bench/.installed: benchmarks/requirements.lock
@@ -67,7 +81,8 @@ lock: $(VENV)/.created ## Resolve the lock files again
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet pyproject.toml requirements-dev.in -c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet requirements-aws.in -c requirements-dev.lock -o requirements-aws.lock
+	for name in check checkov; do $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet infra/requirements-$$name.in -o infra/requirements-$$name.lock; done
 
 clean: ## Remove everything that make created
-	rm -rf $(VENV) .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) .venv-bench .venv-infra .venv-checkov .venv-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

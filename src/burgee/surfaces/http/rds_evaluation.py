@@ -7,13 +7,12 @@ from burgee.engine.program import CompiledFlag, Program
 from burgee.errors import UnavailableError
 from burgee.model.flag import DEFAULT_FLAG_SET
 from burgee.model.json import JsonObject
-from burgee.model.resolution import Resolution
 from burgee.service.access import Role
 from burgee.surfaces.http.exchange import Answer, Call, json_answer
 from burgee.surfaces.http.rds_errors import RdsError
 from burgee.surfaces.http.rds_flags import flag_of, program_of
 from burgee.surfaces.http.rds_users import ACCESS, user_of
-from burgee.surfaces.http.rds_views import RdsEvaluation, status_of
+from burgee.surfaces.http.rds_views import resolved_view
 
 
 def evaluate_flag(call: Call) -> Answer:
@@ -25,7 +24,7 @@ def evaluate_flag(call: Call) -> Answer:
     services.overrides.subjects.catch_up()
     resolution = services.overrides.evaluate(flag, _context(user))
     services.usage.tally.count((resolution,))
-    return json_answer(_evaluation(user, flag, resolution))
+    return json_answer(resolved_view(flag, user, resolution))
 
 
 def evaluate_flags(call: Call) -> Answer:
@@ -43,7 +42,7 @@ def evaluate_flags(call: Call) -> Answer:
     ]
     services.usage.tally.count(resolutions)
     return json_answer(
-        [_evaluation(user, flag, resolution) for flag, resolution in zip(flags, resolutions, strict=True)]
+        [resolved_view(flag, user, resolution) for flag, resolution in zip(flags, resolutions, strict=True)]
     )
 
 
@@ -92,16 +91,3 @@ def _required(flag: CompiledFlag | None) -> CompiledFlag:
 
 def _context(user: str) -> JsonObject:
     return {"targetingKey": user}
-
-
-def _evaluation(user: str, flag: CompiledFlag, resolution: Resolution) -> RdsEvaluation:
-    return RdsEvaluation(
-        user_id=user,
-        flag_id=flag.source.id,
-        name=flag.source.name or flag.key,
-        status=status_of(resolution.value),
-        value=resolution.value,
-        variant=resolution.variant,
-        reason=resolution.reason.value,
-        override=resolution.metadata.get("override") is True,
-    )

@@ -26,8 +26,8 @@ from burgee.service.access import Role
 from burgee.service.services import Services
 from burgee.settings import Settings
 from burgee.surfaces.http.app import build_app
+from burgee.surfaces.http.counters import Counters, SharedCounters
 from burgee.surfaces.http.edge import Deadlines
-from burgee.surfaces.http.metrics import Counters, SharedCounters
 from burgee.surfaces.http.ofrep import BULK_BYTES, Ofrep
 from burgee.surfaces.http.operation import Operation
 from burgee.surfaces.http.routes import OPERATIONS

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from burgee.surfaces.http.metrics import (
+from burgee.surfaces.http.counters import (
     ADMITTED,
     BUCKETS_NS,
     BULK,
@@ -21,8 +21,8 @@ from burgee.surfaces.http.metrics import (
     STREAMS,
     Counters,
     SharedCounters,
-    TotalsCollector,
 )
+from burgee.surfaces.http.metrics import TotalsCollector
 
 
 def exported(shared: SharedCounters) -> str:
