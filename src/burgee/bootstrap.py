@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from burgee.adapters.audit_files import NdjsonFiles
 from burgee.adapters.data_folder import DataFolder, open_data_folder
@@ -31,15 +31,11 @@ from burgee.adapters.tokens import Issuer, KeySource, PemKeys, RsaTokenSigner, R
 from burgee.adapters.webhook import Webhook
 from burgee.errors import ConfigurationError
 from burgee.ports import (
-    AccessTimes,
     AuditSink,
-    BudgetStore,
     Clock,
     Deliveries,
     FlagStore,
-    OverrideStore,
     ParameterSource,
-    SdkKeyStore,
     SignInCodes,
     SnapshotFile,
     UsageStore,
@@ -69,6 +65,9 @@ from burgee.service.services import Services
 from burgee.service.snapshot_keeper import SnapshotKeeper
 from burgee.service.usage import FLUSH_SECONDS, Usage
 from burgee.settings import Settings
+
+if TYPE_CHECKING:
+    from burgee.adapters.dynamodb.open import DynamoStores
 
 _LARGEST_KEY_BYTES = 64 * 1024
 
@@ -257,28 +256,13 @@ def _folder(settings: Settings) -> DataFolder | None:
     return open_data_folder(settings.data) if is_named and not settings.is_memory else None
 
 
-class _Tables(NamedTuple):
-    """Everything that stands in DynamoDB."""
-
-    flags: FlagStore
-    codes: SignInCodes
-    sdk_keys: SdkKeyStore
-    overrides: OverrideStore
-    usage: UsageStore
-    budgets: BudgetStore
-    access_times: AccessTimes
-
-
-def _open_tables(settings: Settings, clock: Clock) -> _Tables:
+def _open_tables(settings: Settings, clock: Clock) -> "DynamoStores":
     if settings.webhook_url or settings.audit_files:
         raise ConfigurationError(
             "BURGEE_STORE: on dynamodb the audit leaves by the table's stream, "
             "not by BURGEE_WEBHOOK_URL or BURGEE_AUDIT_FILES"
         )
     # Only this needs boto3, whose import is paid by every start.
-    from burgee.adapters.aws.session import aws_client
-    from burgee.adapters.dynamodb.access_times import DynamoAccessTimes
-    from burgee.adapters.dynamodb.budgets import DynamoBudgetStore
     from burgee.adapters.dynamodb.open import open_dynamodb_stores
     from burgee.adapters.dynamodb.tables import TableNames
 
@@ -288,21 +272,11 @@ def _open_tables(settings: Settings, clock: Clock) -> _Tables:
         budgets=settings.budget_table,
         main=settings.table,
     )
-    stores = open_dynamodb_stores(names, clock)
-    client = aws_client("dynamodb")
-    return _Tables(
-        flags=stores.flags,
-        codes=stores.codes,
-        sdk_keys=stores.sdk_keys,
-        overrides=stores.overrides,
-        usage=stores.usage,
-        budgets=DynamoBudgetStore(client, names.budgets, seed_limit=settings.budget_limit),
-        access_times=DynamoAccessTimes(client, names.main),
-    )
+    return open_dynamodb_stores(names, clock, seed_limit=settings.budget_limit)
 
 
 def _open_store(
-    folder: DataFolder | None, clock: Clock, tables: _Tables | None
+    folder: DataFolder | None, clock: Clock, tables: "DynamoStores | None"
 ) -> tuple[FlagStore, SignInCodes, SnapshotFile | None]:
     if tables is not None:
         return tables.flags, tables.codes, JsonSnapshotFile(folder.snapshot) if folder is not None else None

@@ -3,6 +3,9 @@
 import logging
 from typing import NamedTuple
 
+from burgee.adapters.aws.session import aws_client
+from burgee.adapters.dynamodb.access_times import DynamoAccessTimes
+from burgee.adapters.dynamodb.budgets import DynamoBudgetStore
 from burgee.adapters.dynamodb.client import DynamoClient, dynamodb_client
 from burgee.adapters.dynamodb.flag_store import DynamoFlagStore
 from burgee.adapters.dynamodb.overrides import DynamoOverrideStore
@@ -12,6 +15,7 @@ from burgee.adapters.dynamodb.source_overrides import SourceOverrides
 from burgee.adapters.dynamodb.tables import TableNames
 from burgee.adapters.dynamodb.usage import DynamoUsageStore
 from burgee.errors import ConflictError, UnavailableError
+from burgee.model.budget import SEED_LIMIT
 from burgee.ports import Clock
 
 ADOPTED_AT_START = 10_000
@@ -28,10 +32,17 @@ class DynamoStores(NamedTuple):
     sdk_keys: DynamoSdkKeys
     codes: DynamoSignInCodes
     usage: DynamoUsageStore
+    budgets: DynamoBudgetStore
+    access_times: DynamoAccessTimes
 
 
 def open_dynamodb_stores(
-    names: TableNames, clock: Clock, *, client: DynamoClient | None = None, adopt: bool = True
+    names: TableNames,
+    clock: Clock,
+    *,
+    client: DynamoClient | None = None,
+    adopt: bool = True,
+    seed_limit: int = SEED_LIMIT,
 ) -> DynamoStores:
     """The stores in the tables `names`; flags and mappings of a source service are taken over.
 
@@ -40,6 +51,7 @@ def open_dynamodb_stores(
     Raises UnavailableError where this machine has no region or no credentials for a client.
     """
     client = client if client is not None else dynamodb_client()
+    plain = aws_client("dynamodb")
     flags = DynamoFlagStore(client, clock, names=names)
     if adopt:
         try:
@@ -55,4 +67,6 @@ def open_dynamodb_stores(
         sdk_keys=DynamoSdkKeys(flags),
         codes=DynamoSignInCodes(client, names),
         usage=DynamoUsageStore(client, names),
+        budgets=DynamoBudgetStore(plain, names.budgets, seed_limit=seed_limit),
+        access_times=DynamoAccessTimes(plain, names.main),
     )
