@@ -71,6 +71,7 @@ def test_every_setting_is_read() -> None:
         "BURGEE_LIMITER_FUNCTION": "limiter",
         "BURGEE_PARAMETER_PATH": "/burgee/production",
         "BURGEE_PUBLIC_KEY_PARAMETER": "/keys/public",
+        "BURGEE_STORE": "DynamoDB",
         "BURGEE_SOMETHING_ELSE": "is passed over",
     }
     settings = Settings.from_mapping(env)
@@ -123,6 +124,7 @@ def test_every_setting_is_read() -> None:
         limiter_function="limiter",
         parameter_path="/burgee/production/",
         public_key_parameter="/keys/public",
+        store=StoreKind.DYNAMODB,
     )
     assert (settings.limits.streams, settings.limits.connections) == (10, 20)
     assert settings.budget_rules == BudgetRules(
@@ -297,6 +299,20 @@ def test_the_reference_lists_every_setting_and_no_other() -> None:
     ],
 )
 def test_sinks_that_cannot_work_are_refused(env: dict[str, str], problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        Settings.from_mapping(env)
+
+
+@pytest.mark.parametrize(
+    ("env", "problem"),
+    [
+        ({"BURGEE_STORE": "postgres"}, "BURGEE_STORE"),
+        ({"BURGEE_TABLE": "ab"}, "is not the name of a table"),
+        ({"BURGEE_FLAG_TABLE": "a b c"}, "is not the name of a table"),
+        ({"BURGEE_BUDGET_TABLE": "x" * 256}, "is not the name of a table"),
+    ],
+)
+def test_a_store_that_cannot_be_named_is_refused(env: dict[str, str], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         Settings.from_mapping(env)
 
