@@ -1,4 +1,4 @@
-"""Other people's checkers find nothing: cfn-lint, parliament, and checkov but for what is excused with a reason."""
+"""Other people's checkers find nothing: cfn-lint, parliament, and checkov but for what is excused."""
 
 import fnmatch
 import json
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.infra.conftest import CONTAINER, EVERYTHING, INFRA, ROOT, Run
 
 from burgee.testing.aws.privileges import wildcards
 from burgee.testing.aws.template import Template
-from tests.infra.conftest import CONTAINER, EVERYTHING, INFRA, ROOT, Run
 
 pytestmark = pytest.mark.infra
 
@@ -43,8 +43,10 @@ def test_parliament_finds_no_fault_in_any_policy(translated: Template) -> None:
         for policy in translated.properties(role).get("Policies", ()):
             # A stream's label has colons, which parliament takes for parts of the ARN.
             text = json.dumps(policy["PolicyDocument"]).replace("00:00:00.000", "label")
-            for finding in parliament.analyze_policy_string(text).findings:
-                found.append((role, finding.issue, [each["action"] for each in finding.detail]))
+            found += [
+                (role, finding.issue, [each["action"] for each in finding.detail])
+                for finding in parliament.analyze_policy_string(text).findings
+            ]
     # A list of streams has no resource, says parliament; SAM's own policy has one all the same, and it works.
     assert found == [
         ("PublishSnapshotRole", "RESOURCE_MISMATCH", ["dynamodb:ListStreams"]),

@@ -7,12 +7,12 @@ import re
 from typing import Any
 
 import pytest
+from tests.infra.conftest import CONTAINER, ROOT
 
 from burgee.model.audit import AuditEvent
 from burgee.settings import Settings
 from burgee.testing.aws.privileges import role_of
 from burgee.testing.aws.template import Template
-from tests.infra.conftest import CONTAINER, ROOT
 
 pytestmark = pytest.mark.infra
 
