@@ -107,6 +107,7 @@ lock: $(VENV)/.created ## Resolve the lock files again
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet requirements-aws.in -c requirements-dev.lock -o requirements-aws.lock
 	for name in check checkov sam; do $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet infra/requirements-$$name.in -o infra/requirements-$$name.lock || exit 1; done
 	for name in evaluate manage; do $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet infra/functions/$$name.in -c requirements.lock -c requirements-aws.lock -o infra/functions/$$name.lock || exit 1; done
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet pyproject.toml --extra aws -c requirements.lock -c requirements-aws.lock -o infra/container/requirements.lock
 
 clean: ## Remove everything that make created
 	rm -rf $(VENV) .venv-bench .venv-infra .venv-checkov .venv-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
