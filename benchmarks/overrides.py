@@ -40,7 +40,7 @@ class Side:
     """One application of the two."""
 
     def __init__(self, services: "Services") -> None:
-        from burgee.surfaces.http.metrics import Counters, SharedCounters
+        from burgee.surfaces.http.counters import Counters, SharedCounters
         from burgee.surfaces.http.ofrep import Ofrep
 
         counters = Counters(SharedCounters.create(1), 0)

@@ -3,7 +3,7 @@
     make bench                        all of it, about five minutes
     make bench ARGS="--quick"         about one minute, noisier
     make bench ARGS="--only http"     one part: evaluation, load, import, http, publish, management,
-                                      budget, overrides
+                                      budget, overrides, lambda
     make bench ARGS="--json FILE"     the budgets for programs; --strict exits 1 where one is missed
 
 The machines are shared: trust the ratios, which come from one run, and not the nanoseconds.
@@ -22,6 +22,7 @@ import budget  # noqa: E402
 import cold_import  # noqa: E402
 import evaluation  # noqa: E402
 import http_evaluation  # noqa: E402
+import lambda_cold_start  # noqa: E402
 import load_compile  # noqa: E402
 import management  # noqa: E402
 import overrides  # noqa: E402
@@ -33,6 +34,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure Burgee against peers and budgets.")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     names = ["evaluation", "load", "import", "http", "publish", "management", "budget", "overrides"]
+    names.append("lambda")
     parser.add_argument("--only", choices=names)
     parser.add_argument("--json", type=Path, help="write the budgets to this file")
     parser.add_argument("--strict", action="store_true", help="exit 1 where a budget is missed")
@@ -46,6 +48,7 @@ def main() -> int:
         "management": lambda: management.run(quick=options.quick, root=ROOT),
         "budget": lambda: budget.run(quick=options.quick, root=ROOT),
         "overrides": lambda: overrides.run(quick=options.quick, root=ROOT),
+        "lambda": lambda: lambda_cold_start.run(quick=options.quick, source=ROOT / "src"),
     }
     found: list[Budget] = []
     for name, part in parts.items():

@@ -19,7 +19,8 @@ BurgeeError
 │   ├── ReadOnlyError          the store refuses writes (degraded start, damaged file)
 │   ├── StoreFullError         the disk is full
 │   ├── StoreDamagedError      what was read fails its hash: the last good snapshot goes on answering
-│   └── KeysUnavailableError   the keys that verify another issuer's tokens are not known at the moment
+│   ├── KeysUnavailableError   the keys that verify another issuer's tokens are not known at the moment
+│   └── PartlyDoneError        the budget has changed, but some functions kept their concurrency
 ├── TooManyRequestsError       over a rate limit or the request budget, or stopped by an administrator
 ├── StoreRefusedError          a data folder that must not be opened: in use, newer schema
 └── ConfigurationError         settings that cannot work; every problem in one message
@@ -154,6 +155,14 @@ class TooManyRequestsError(BurgeeError):
 
 class KeysUnavailableError(UnavailableError):
     """The keys that verify another issuer's tokens are not known now; those that are known go on working."""
+
+
+class PartlyDoneError(UnavailableError):
+    """The budget was written; the concurrency of `functions` was not set, and doing it again may help."""
+
+    def __init__(self, functions: Sequence[str]) -> None:
+        self.functions = tuple(functions)
+        super().__init__(f"Failed to update concurrency for {len(self.functions)} function(s)")
 
 
 class StoreRefusedError(BurgeeError):

@@ -12,6 +12,7 @@ import msgspec
 from burgee.errors import ConfigurationError
 from burgee.model.budget import MAX_LIMIT, SEED_LIMIT, BudgetMode, BudgetRules, BudgetWindow
 from burgee.model.flag_set import FractionalGeneration
+from burgee.model.limited_function import LimitedFunction, read_limited_functions
 from burgee.model.limits import DEFAULT_LIMITS, Limits
 from burgee.surfaces.http.origins import read_origins
 
@@ -20,6 +21,13 @@ Choice = TypeVar("Choice", bound=Enum)
 
 MEMORY = ":memory:"
 """The data folder that is none: everything is forgotten at the end."""
+
+
+class StoreKind(Enum):
+    """Where flags, overrides, keys and counts live."""
+
+    SQLITE = "sqlite"
+    DYNAMODB = "dynamodb"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +75,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_url: str = ""
     webhook_secrets: str = ""
     webhook_allow_private: bool = False
+    store: StoreKind = StoreKind.SQLITE
+    table: str = "burgee"
+    flag_table: str = "featureFlag"
+    override_table: str = "featureFlagUserMapping"
+    budget_table: str = "requestLimit"
+    limited_functions: str = ""
+    limiter_function: str = ""
+    parameter_path: str = ""
+    public_key_parameter: str = ""
 
     @classmethod
     def from_mapping(cls, env: Mapping[str, str]) -> "Settings":
@@ -95,6 +112,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             problems.append("BURGEE_WEBHOOK_URL: it needs BURGEE_WEBHOOK_SECRETS to sign with")
         if settings.audit_files and settings.is_memory:
             problems.append("BURGEE_AUDIT_FILES: files need a data folder")
+        if settings.is_dynamodb and (settings.webhook_url or settings.audit_files):
+            problems.append(
+                "BURGEE_STORE: on dynamodb the audit leaves by the table's stream, "
+                "not by BURGEE_WEBHOOK_URL or BURGEE_AUDIT_FILES"
+            )
         if problems:
             raise ConfigurationError("\n".join(problems))
         return settings
@@ -109,16 +131,38 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def has_key(self) -> bool:
         """Whether somebody has said whose tokens are believed."""
-        return bool(self.public_key or self.signing_key or self.jwks_url)
+        return bool(self.public_key or self.signing_key or self.jwks_url or self.key_parameter)
 
     @property
     def session_cookie(self) -> str:
         """The cookie of another issuer that may carry a token, "" where none was set up."""
         if self.session_cookie_name:
             return self.session_cookie_name
-        if not (self.environment or self.public_key or self.jwks_url):
+        if not (self.environment or self.public_key or self.jwks_url or self.key_parameter):
             return ""
         return _COOKIES.get(self.environment, "rds-session-development")
+
+    @property
+    def key_parameter(self) -> str:
+        """The SSM parameter with the public key of another issuer, "" for none.
+
+        On AWS a service that has nothing but its environment set finds it where the source system does.
+        """
+        if self.public_key_parameter or self.public_key or self.jwks_url:
+            return self.public_key_parameter
+        if not self.is_dynamodb or not self.environment:
+            return ""
+        return _KEY_PARAMETERS.get(self.environment, "publickey")
+
+    @property
+    def limited(self) -> tuple[LimitedFunction, ...]:
+        """The functions whose concurrency follows the breaker."""
+        return read_limited_functions(self.limited_functions)
+
+    @property
+    def is_dynamodb(self) -> bool:
+        """Whether everything lives in DynamoDB; a data folder is then used only where one is named."""
+        return self.store is StoreKind.DYNAMODB
 
     @property
     def is_memory(self) -> bool:
@@ -200,6 +244,18 @@ def _origins(text: str) -> str:
     return text.strip()
 
 
+def _functions(text: str) -> str:
+    read_limited_functions(text)
+    return text.strip()
+
+
+def _path(text: str) -> str:
+    path = text.strip()
+    if not re.fullmatch(r"(?:/[A-Za-z0-9_.-]+)+/?", path, re.ASCII):
+        raise ValueError(f"{text!r} is not a path such as /burgee/production/")
+    return path.rstrip("/") + "/"
+
+
 def _algorithms(text: str) -> str:
     names = list(dict.fromkeys(name.strip().upper() for name in text.split(",")))
     if not set(names) <= {"RS256", "RS384", "RS512"}:
@@ -238,12 +294,28 @@ def _cookie_name(text: str) -> str:
     return name
 
 
+def _table_name(text: str) -> str:
+    name = text.strip()
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", name, re.ASCII):
+        raise ValueError(f"{text!r} is not the name of a table")
+    return name
+
+
 _PORT = _number(0, 65_535)
 
-_FORMER_NAMES = {"environment": "ENVIRONMENT", "session_cookie_name": "SESSION_COOKIE_NAME"}
+_FORMER_NAMES = {
+    "environment": "ENVIRONMENT",
+    "session_cookie_name": "SESSION_COOKIE_NAME",
+    "public_key_parameter": "RDS_BACKEND_PUBLIC_KEY_NAME",
+}
 """Names of the Real-Dev-Squad backend, so that its environment can be taken over as it is."""
 
 _COOKIES = {"PRODUCTION": "rds-session", "DEVELOPMENT": "rds-session-staging"}
+
+_KEY_PARAMETERS = {
+    "PRODUCTION": "PROD_RDS_BACKEND_PUBLIC_KEY",
+    "DEVELOPMENT": "STAGING_RDS_BACKEND_PUBLIC_KEY",
+}
 
 _READERS: dict[str, Callable[[str], Any]] = {
     "data": str,
@@ -284,4 +356,13 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "webhook_url": str.strip,
     "webhook_secrets": str.strip,
     "webhook_allow_private": _switch,
+    "store": _one_of(StoreKind),
+    "table": _table_name,
+    "flag_table": _table_name,
+    "override_table": _table_name,
+    "budget_table": _table_name,
+    "limited_functions": _functions,
+    "limiter_function": str.strip,
+    "parameter_path": _path,
+    "public_key_parameter": str.strip,
 }

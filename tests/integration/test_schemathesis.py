@@ -18,7 +18,7 @@ from burgee.bootstrap import open_application
 from burgee.service.access import Role
 from burgee.settings import Settings
 from burgee.surfaces.http.app import build_app
-from burgee.surfaces.http.metrics import Counters, SharedCounters
+from burgee.surfaces.http.counters import Counters, SharedCounters
 from burgee.surfaces.http.ofrep import Ofrep
 from burgee.surfaces.http.ofrep_routes import ofrep_routes
 

@@ -14,7 +14,7 @@ from burgee.bootstrap import open_application
 from burgee.service.services import Services
 from burgee.settings import Settings
 from burgee.surfaces.http.app import build_app
-from burgee.surfaces.http.metrics import Counters, SharedCounters
+from burgee.surfaces.http.counters import Counters, SharedCounters
 from burgee.surfaces.http.ofrep import Ofrep
 from burgee.surfaces.http.ofrep_routes import ofrep_routes, stream_routes
 from burgee.surfaces.http.streams import StreamHub

@@ -29,7 +29,17 @@ class CompiledFlag:
     same objects, each made when it is first needed. `uses_clock` tells that answers may change with time.
     """
 
-    __slots__ = ("_answers", "evaluate", "flag_set", "key", "source", "uses_clock", "variants", "version")
+    __slots__ = (
+        "_answers",
+        "_pending",
+        "evaluate",
+        "flag_set",
+        "key",
+        "source",
+        "uses_clock",
+        "variants",
+        "version",
+    )
 
     def __init__(self, flag: Flag, answers: "_Answers", evaluate: Callable[[JsonObject], Resolution]) -> None:
         self.key = flag.key
@@ -39,7 +49,30 @@ class CompiledFlag:
         self.source = flag
         self.evaluate = evaluate
         self._answers = answers
+        self._pending: Callable[[], CompiledFlag] | None = None
         self.uses_clock = False
+
+    @classmethod
+    def deferred(
+        cls, flag: Flag, answers: "_Answers", pending: Callable[[], "CompiledFlag"]
+    ) -> "CompiledFlag":
+        """The flag that `pending` makes, made when it is first asked or settled."""
+
+        def first(context: JsonObject) -> Resolution:
+            made.settle()
+            return made.evaluate(context)
+
+        made = cls(flag, answers, first)
+        made._pending = pending
+        return made
+
+    def settle(self) -> None:
+        """Compile the rule, where that was put off; `uses_clock` is right from then on."""
+        pending = self._pending
+        if pending is not None:
+            ready = pending()
+            self.evaluate, self.uses_clock = ready.evaluate, ready.uses_clock
+            self._pending = None
 
     @property
     def resolutions(self) -> tuple[Resolution, ...]:
@@ -87,15 +120,17 @@ def compile_program(
     clock: Callable[[], float],
     limits: Limits = DEFAULT_LIMITS,
     previous: Program | None = None,
+    puts_off: bool = False,
 ) -> Program:
     """Compile every flag; those that did not change since `previous` are taken over as they are.
 
     The generation of the flag set goes before `fractional`. A flag that cannot be compiled is there all
-    the same and answers PARSE_ERROR. `clock` gives Unix seconds.
+    the same and answers PARSE_ERROR. `clock` gives Unix seconds. With `puts_off` a rule is compiled when its
+    flag is first asked: for a process that answers a few calls, and starts anew for the next.
     """
     generation = snapshot.flag_set.fractional or fractional
     known = _reusable(snapshot.flag_set, generation, previous)
-    compiler = _Compiler(snapshot.flag_set, generation, clock, limits)
+    compiler = _Compiler(snapshot.flag_set, generation, clock, limits, puts_off=puts_off)
     flags: dict[str, CompiledFlag] = {}
     with collections_held():
         for flag in sorted(snapshot.flags, key=_key):
@@ -248,8 +283,15 @@ class _Answers:
 
 class _Compiler:
     def __init__(
-        self, flag_set: FlagSet, generation: FractionalGeneration, clock: Callable[[], float], limits: Limits
+        self,
+        flag_set: FlagSet,
+        generation: FractionalGeneration,
+        clock: Callable[[], float],
+        limits: Limits,
+        *,
+        puts_off: bool,
     ) -> None:
+        self._puts_off = puts_off
         self._flag_set = flag_set
         self._generation = generation
         self._limits = limits
@@ -272,6 +314,11 @@ class _Compiler:
             return CompiledFlag(flag, answers, _always(answers.without_value(Reason.DISABLED)))
         if not flag.targeting:
             return CompiledFlag(flag, answers, _always(answers.default(Reason.STATIC)))
+        if self._puts_off:
+            return CompiledFlag.deferred(flag, answers, lambda: self._tried(flag, answers))
+        return self._tried(flag, answers)
+
+    def _tried(self, flag: Flag, answers: _Answers) -> CompiledFlag:
         try:
             return self._with_rule(flag, answers)
         except (InvalidInputError, RecursionError, ValueError, TypeError) as error:

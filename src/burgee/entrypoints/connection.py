@@ -21,7 +21,7 @@ from burgee.settings import Settings
 from burgee.surfaces.cli.asgi_transport import AsgiTransport
 from burgee.surfaces.cli.environment import Target
 from burgee.surfaces.http.app import build_app
-from burgee.surfaces.http.metrics import Counters, SharedCounters
+from burgee.surfaces.http.counters import Counters, SharedCounters
 from burgee.surfaces.http.ofrep import Ofrep
 from burgee.surfaces.http.ofrep_routes import ofrep_routes
 

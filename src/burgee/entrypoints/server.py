@@ -16,7 +16,7 @@ from burgee.entrypoints.supervisor import Supervisor, WorkerSpec
 from burgee.errors import BurgeeError, ConfigurationError
 from burgee.settings import Settings
 from burgee.surfaces.http.cors import Cors
-from burgee.surfaces.http.metrics import Counters, SharedCounters
+from burgee.surfaces.http.counters import Counters, SharedCounters
 
 
 def serve(settings: Settings) -> int:

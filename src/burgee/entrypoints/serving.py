@@ -12,7 +12,7 @@ from burgee.errors import UnavailableError
 from burgee.service.access import Access
 from burgee.settings import Settings
 from burgee.surfaces.http.cors import Cors
-from burgee.surfaces.http.metrics import Counters
+from burgee.surfaces.http.counters import Counters
 from burgee.surfaces.http.node import Node, NodeOptions
 
 try:
@@ -49,7 +49,8 @@ def serve_node(
         writes=writes,
         limits=settings.limits,
         cors=Cors.from_text(settings.cors_origins),
-        poll_seconds=SHARED_POLL_SECONDS if several else ALONE_POLL_SECONDS,
+        # A look at SQLite is a look at shared memory; one at DynamoDB is a call that is paid for.
+        poll_seconds=SHARED_POLL_SECONDS if several and not settings.is_dynamodb else ALONE_POLL_SECONDS,
     )
     with open_application(settings, lock=False, writer=writes) as services:
 

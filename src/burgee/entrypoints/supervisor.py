@@ -16,7 +16,7 @@ from types import FrameType
 
 import msgspec
 
-from burgee.surfaces.http.metrics import SharedCounters
+from burgee.surfaces.http.counters import SharedCounters
 
 STOP_SECONDS = 6.0
 START_SECONDS = 60.0

@@ -11,7 +11,7 @@ import msgspec
 from burgee.entrypoints.serving import serve_node
 from burgee.entrypoints.supervisor import WorkerSpec
 from burgee.settings import Settings
-from burgee.surfaces.http.metrics import Counters, SharedCounters
+from burgee.surfaces.http.counters import Counters, SharedCounters
 
 PR_SET_PDEATHSIG = 1
 

@@ -2,6 +2,7 @@
 
 from burgee.ports.budget import BudgetStore
 from burgee.ports.clock import Clock, ExportedHead
+from burgee.ports.concurrency import FunctionConcurrency
 from burgee.ports.delivery import AuditSink, Deliveries
 from burgee.ports.flags import AuditQuery, FlagQuery, FlagStore, SnapshotFile
 from burgee.ports.identity import SdkKeyStore, SignInCodes, TokenClaims, TokenSigner, TokenVerifier
@@ -19,6 +20,7 @@ __all__ = [
     "ExportedHead",
     "FlagQuery",
     "FlagStore",
+    "FunctionConcurrency",
     "OverrideMark",
     "OverrideStore",
     "ParameterSource",

@@ -45,7 +45,8 @@ class BudgetStatus(msgspec.Struct, frozen=True, kw_only=True):
 class Budget:
     """The budgets of one worker: management, evaluation where it is limited, and the rates before them.
 
-    `monotonic` is a clock in seconds that nobody sets.
+    `monotonic` is a clock in seconds that nobody sets. `on_trip` is told where a call of this worker has
+    used up the management budget, unless that is only observed; it must neither raise nor take long.
     """
 
     def __init__(
@@ -56,7 +57,9 @@ class Budget:
         rules: BudgetRules,
         clock: Clock,
         monotonic: Clock,
+        on_trip: Callable[[RequestBudget], None] = lambda _: None,
     ) -> None:
+        self._on_trip = on_trip
         self._audit, self._clock, self.rules = audit, clock, rules
         self._telling = threading.Lock()
         self._listeners: list[Callable[[bool], None]] = []
@@ -199,6 +202,8 @@ class Budget:
             self._record("budget.tripped", None, row, Author(subject="burgee", reason=reason))
         except UnavailableError:
             _log.warning("budget.tripped", extra={"limitType": row.limit_type, "audited": False})
+        if not only_seen and row.limit_type == MANAGEMENT_BUDGET:
+            self._on_trip(row)
 
     def _record(
         self, action: str, before: RequestBudget | None, after: RequestBudget, author: Author

@@ -1,16 +1,13 @@
 """Overrides: one subject gets of one flag what somebody has decided for it, until it expires."""
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from burgee.engine.program import CompiledFlag
-from burgee.errors import InvalidInputError, NotFoundError, UnavailableError, VersionConflictError
-from burgee.model.flag import Flag, FlagStatus
-from burgee.model.json import JsonObject
+from burgee.errors import InvalidInputError, NotFoundError, VersionConflictError
+from burgee.model.flag import Flag
 from burgee.model.override import Override
-from burgee.model.resolution import Resolution
 from burgee.ports import Clock, FlagStore, OverrideStore
+from burgee.service.applied_overrides import AppliedOverrides
 from burgee.service.catalogue import LiveCatalogue
 from burgee.service.intent import Author, Precondition
 from burgee.service.overridden_subjects import OverriddenSubjects
@@ -20,24 +17,15 @@ from burgee.service.override_plans import deletion, plan
 
 __all__ = ["ImportedOverrides", "OverrideDraft", "OverrideRow", "Overrides"]
 
-_log = logging.getLogger("burgee.overrides")
-
 _ATTEMPTS = 16
-_ALL = 10_000
-"""How many overrides of one subject one read brings: as many as a flag set has flags."""
 
 Outcome = TypeVar("Outcome")
 
-ON, OFF = "on", "off"
-"""The variants that a status stands for."""
 
+class Overrides(AppliedOverrides):
+    """Reads, applies and writes overrides."""
 
-class Overrides:
-    """Reads, applies and writes overrides.
-
-    An override that has expired, or that was made for an earlier flag of the same key, is as if it were not
-    there. `subjects` says, without a read, who has none.
-    """
+    subjects: OverriddenSubjects
 
     def __init__(
         self,
@@ -48,12 +36,9 @@ class Overrides:
         clock: Clock,
         seed: int = 0,
     ) -> None:
-        self.subjects = OverriddenSubjects(store, clock=clock, seed=seed)
+        super().__init__(store, OverriddenSubjects(store, clock=clock, seed=seed), live, clock=clock)
         self._store = store
         self._flags = flags
-        self._live = live
-        self._clock = clock
-        self._fails = False
 
     # -- reading, as it is stored
 
@@ -91,39 +76,6 @@ class Overrides:
             return self._store.overrides_of_flag(flag_set, flag_key, after=start, limit=limit)
 
         return _holding(page, self._by_store(), limit)
-
-    # -- evaluating
-
-    def for_context(self, context: JsonObject) -> tuple[Override, ...]:
-        """All that hold for the subject of `context`: one read, none for a subject without. Never raises."""
-        subject = context.get("targetingKey")
-        if type(subject) is not str or not self.subjects.may_have(subject):
-            return ()
-        return self._read(lambda: self._store.overrides_of_subject(subject, limit=_ALL))
-
-    def evaluate(self, flag: CompiledFlag, context: JsonObject) -> Resolution:
-        """What `flag` answers for `context`, its override included; one read at most. Never raises."""
-        resolution = flag.evaluate(context)
-        subject = context.get("targetingKey")
-        if type(subject) is not str or not self.subjects.may_have(subject):
-            return resolution
-        found = self._read(lambda: (self._store.override(flag.flag_set, flag.key, subject),))
-        return self.resolve(resolution, flag, found[0]) if found else resolution
-
-    @staticmethod
-    def resolve(resolution: Resolution, flag: CompiledFlag, override: Override | None) -> Resolution:
-        """The answer where `flag` answers `resolution` by itself and the subject has `override`.
-
-        A pinned variant that the flag no longer has pins nothing. ENABLED gives `on`, and the default where
-        there is no variant of that name; DISABLED gives `off`, and the caller's code default.
-        """
-        if override is None:
-            return resolution
-        if override.variant is not None:
-            return flag.pinned(override.variant) if override.variant in flag.variants else resolution
-        if override.status is FlagStatus.DISABLED:
-            return flag.pinned(OFF)
-        return flag.pinned(ON if ON in flag.variants else flag.source.default_variant)
 
     # -- writing
 
@@ -204,24 +156,6 @@ class Overrides:
                 conflict = error
         raise conflict
 
-    def _read(self, read: Callable[[], tuple[Override | None, ...]]) -> tuple[Override, ...]:
-        """What holds of what is read, for an evaluation: without the store there are no overrides."""
-        try:
-            found = read()
-        except UnavailableError as error:
-            self._fail(error)
-            return ()
-        self._fails = False
-        now, programs = self._clock(), self._live.current.programs
-        return tuple(
-            each
-            for each in found
-            if each is not None
-            and (program := programs.get(each.flag_set)) is not None
-            and (flag := program.flags.get(each.flag_key)) is not None
-            and is_alive(each, flag.source, now=now)
-        )
-
     def _by_store(self) -> Callable[[Override], bool]:
         """Whether an override holds by the flags that are stored: served, they may be a moment behind."""
         flags: dict[tuple[str, str], Flag | None] = {}
@@ -234,11 +168,6 @@ class Overrides:
             return is_alive(override, flags[place], now=now)
 
         return holds
-
-    def _fail(self, error: UnavailableError) -> None:
-        if not self._fails:
-            _log.warning("overrides.read_failed", extra={"problem": str(error)})
-        self._fails = True
 
 
 def _holding(

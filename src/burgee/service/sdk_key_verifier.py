@@ -4,10 +4,11 @@ import hmac
 import logging
 import math
 import re
+from typing import Protocol
 
 from burgee.errors import UnauthenticatedError, UnavailableError
-from burgee.model.sdk_key import SdkKind
-from burgee.ports import Clock, SdkKeyStore, TokenClaims, TokenVerifier
+from burgee.model.sdk_key import SdkKey, SdkKind
+from burgee.ports import Clock, TokenClaims, TokenVerifier
 from burgee.service.verified_tokens import hash_of
 
 _log = logging.getLogger("burgee.keys")
@@ -22,6 +23,14 @@ ROLES = {SdkKind.SERVER: "sdk-server", SdkKind.CLIENT: "sdk-client"}
 _KEY = re.compile(r"bg[sc]_([0-9a-f]{16})_[A-Za-z0-9_-]{43}", re.ASCII)
 
 
+class SdkKeyReads(Protocol):
+    """What a verifier asks of an SdkKeyStore, or of the keys in a snapshot. May raise UnavailableError."""
+
+    def sdk_key(self, key_id: str) -> SdkKey | None: ...
+
+    def sdk_key_changes(self) -> int: ...
+
+
 class SdkKeyVerifier:
     """A TokenVerifier that knows SDK keys, and leaves everything else to `tokens`.
 
@@ -29,7 +38,7 @@ class SdkKeyVerifier:
     who was believed already.
     """
 
-    def __init__(self, store: SdkKeyStore, tokens: TokenVerifier, clock: Clock, *, look: Clock) -> None:
+    def __init__(self, store: SdkKeyReads, tokens: TokenVerifier, clock: Clock, *, look: Clock) -> None:
         self._store, self._tokens, self._clock, self._look = store, tokens, clock, look
         self._changes = self._generation = 0
         self._look_again_at = -math.inf

@@ -1,5 +1,8 @@
 """Everything that surfaces work with, in one value."""
 
+import logging
+from collections.abc import Callable
+
 import msgspec
 
 from burgee.model.limits import Limits
@@ -19,6 +22,8 @@ from burgee.service.refresh import Refresher
 from burgee.service.refusals import Refusals
 from burgee.service.sdk_keys import SdkKeys
 from burgee.service.usage import Usage
+
+_log = logging.getLogger("burgee.services")
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -46,3 +51,15 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     hatton_strict_compat: bool = False
     rds_strict_compat: bool = False
     """Whether the RDS dialect gives the source's old answers (BURGEE_RDS_STRICT_COMPAT)."""
+    flushes: tuple[Callable[[], object], ...] = ()
+
+    def flush(self) -> None:
+        """Write all that waits in memory, where no thread does; never raises.
+
+        What cannot be written goes on waiting, or is logged.
+        """
+        for write in self.flushes:
+            try:
+                write()
+            except Exception:
+                _log.exception("flush.failed")

@@ -24,6 +24,21 @@ class SubjectFilter:
         self._size = max(1, room) * BITS_EACH
         self._bits = bytearray((self._size + 7) // 8)
 
+    @classmethod
+    def restored(cls, bits: bytes, room: int, *, added: int, seed: int = 0) -> "SubjectFilter":
+        """The filter that `bits` were taken from. Raises ValueError where `room` needs another number."""
+        made = cls.__new__(cls)
+        made.room, made.added, made._seed, made._size = room, added, seed, max(1, room) * BITS_EACH
+        made._bits = bytearray(bits)
+        if len(bits) != (made._size + 7) // 8:
+            raise ValueError(f"a filter with room for {room} subjects has another size")
+        return made
+
+    @property
+    def bits(self) -> bytes:
+        """What `restored` makes it from."""
+        return bytes(self._bits)
+
     def add(self, subject: str) -> None:
         """Let `subject` be found from now on; one that was there already, or seemed so, takes no room."""
         bits, size = self._bits, self._size

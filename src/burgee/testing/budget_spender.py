@@ -1,4 +1,6 @@
-"""A worker process that spends a budget in a SQLite file; its arguments are the file and how many share it.
+"""A worker process that spends a budget; its arguments are where that is and how many share it.
+
+Where: a SQLite file, or `dynamodb:` and the name of a table at AWS_ENDPOINT_URL.
 
 It says `ready`, waits for a line, spends until it is refused or its time is over, and prints one JSON line:
 how many calls were admitted, when the last one was (monotonic seconds), and how many steps the store made.
@@ -8,6 +10,7 @@ so that a test can kill it and still count.
 
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -16,6 +19,7 @@ from burgee.adapters.sqlite.budgets import SqliteBudgetStore
 from burgee.adapters.sqlite.connections import Connections
 from burgee.errors import TooManyRequestsError, UnavailableError
 from burgee.model.budget import MANAGEMENT_BUDGET
+from burgee.ports import BudgetStore
 from burgee.service.meter import Meter
 from burgee.testing.unreliable_budgets import UnreliableBudgetStore
 
@@ -34,8 +38,24 @@ class Spent(msgspec.Struct, frozen=True, kw_only=True):
 
 def main(path: str, workers: int, *, counts_aloud: bool) -> Spent:
     """Spend as fast as possible."""
+    with ExitStack() as stack:
+        return _spend(_open(path, stack), workers, counts_aloud=counts_aloud)
+
+
+def _open(path: str, stack: ExitStack) -> BudgetStore:
+    kind, _, table = path.partition(":")
+    if kind == "dynamodb":
+        from burgee.adapters.aws.session import aws_client
+        from burgee.adapters.dynamodb.budgets import DynamoBudgetStore
+
+        return DynamoBudgetStore(aws_client("dynamodb"), table)
     connections = Connections(Path(path))
-    store = UnreliableBudgetStore(SqliteBudgetStore(connections))
+    stack.callback(connections.close)
+    return SqliteBudgetStore(connections)
+
+
+def _spend(inner: BudgetStore, workers: int, *, counts_aloud: bool) -> Spent:
+    store = UnreliableBudgetStore(inner)
     meter = Meter(
         store,
         MANAGEMENT_BUDGET,
@@ -66,7 +86,6 @@ def main(path: str, workers: int, *, counts_aloud: bool) -> Spent:
             sys.stdout.buffer.write(b".")
             sys.stdout.buffer.flush()
             time.sleep(0.001)  # as long as a request may take: the kill falls between two calls
-    connections.close()
     return Spent(admitted=admitted, last_at=last_at, steps=len(store.steps), failed=failed)
 
 

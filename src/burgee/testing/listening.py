@@ -16,9 +16,9 @@ from uvloop import new_event_loop
 from burgee.model.limits import DEFAULT_LIMITS, Limits
 from burgee.service.services import Services
 from burgee.surfaces.http.cors import NO_CORS, Cors, CorsLayer
+from burgee.surfaces.http.counters import Counters, SharedCounters
 from burgee.surfaces.http.edge import Deadlines, Edge
 from burgee.surfaces.http.listener import Listener
-from burgee.surfaces.http.metrics import Counters, SharedCounters
 from burgee.surfaces.http.ofrep import Ofrep
 from burgee.surfaces.http.ofrep_routes import ofrep_routes, stream_routes
 from burgee.surfaces.http.streams import StreamHub

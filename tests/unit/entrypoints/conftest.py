@@ -15,7 +15,7 @@ import pytest
 
 from burgee.entrypoints import supervisor
 from burgee.entrypoints.supervisor import Supervisor, WorkerSpec
-from burgee.surfaces.http.metrics import PID, PUBLISHES, SharedCounters
+from burgee.surfaces.http.counters import PID, PUBLISHES, SharedCounters
 
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 

@@ -16,7 +16,7 @@ from burgee.entrypoints.supervisor import WorkerSpec
 from burgee.errors import ConfigurationError, StoreRefusedError
 from burgee.model.flag_set import FractionalGeneration
 from burgee.settings import Settings
-from burgee.surfaces.http.metrics import Counters, SharedCounters
+from burgee.surfaces.http.counters import Counters, SharedCounters
 
 
 class Alone:

@@ -21,7 +21,7 @@ from burgee.model.flag_set import FractionalGeneration
 from burgee.service.drafts import FlagDraft
 from burgee.service.services import Services
 from burgee.settings import Settings
-from burgee.surfaces.http.metrics import Counters, SharedCounters
+from burgee.surfaces.http.counters import Counters, SharedCounters
 from burgee.surfaces.http.node import NodeOptions
 from burgee.testing.workshop import ADA
 

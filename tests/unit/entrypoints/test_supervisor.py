@@ -9,7 +9,7 @@ import pytest
 
 from burgee.entrypoints import supervisor
 from burgee.entrypoints.supervisor import Worker
-from burgee.surfaces.http.metrics import PID, PUBLISHES
+from burgee.surfaces.http.counters import PID, PUBLISHES
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -17,7 +17,7 @@ from burgee.entrypoints import worker
 from burgee.entrypoints.supervisor import WorkerSpec
 from burgee.errors import ConfigurationError
 from burgee.settings import Settings
-from burgee.surfaces.http.metrics import PID, Counters, SharedCounters
+from burgee.surfaces.http.counters import PID, Counters, SharedCounters
 
 SLOT = 2
 

@@ -28,6 +28,7 @@ def build_app(
     services: Services,
     *,
     evaluation_routes: Sequence[BaseRoute] = (),
+    operations: Sequence[Operation] = OPERATIONS,
     public_url: str = "",
     new_request_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     log_requests: bool = False,
@@ -36,18 +37,19 @@ def build_app(
 ) -> Starlette:
     """Everything that answers on the HTTP port.
 
-    `evaluation_routes` are OFREP and its streams, tried first. `public_url` is the address that browsers
-    use where a proxy stands in front, "" where they come straight to us. `cors` knows who else's pages may
-    write with a cookie; the headers are those of `CorsLayer`, around whatever answers in the end.
+    `operations` is the route table, or a part of it. `evaluation_routes` are OFREP and its streams, tried
+    first. `public_url` is the address that browsers use where a proxy stands in front, "" where they come
+    straight to us. `cors` knows who else's pages may write with a cookie; the headers are those of
+    `CorsLayer`, around whatever answers in the end.
     """
     pools = Pools(
         reads=anyio.CapacityLimiter(16), writes=anyio.CapacityLimiter(8), leases=anyio.CapacityLimiter(8)
     )
     origin = "/".join(public_url.split("/")[:3])
-    by_path = groupby(sorted(OPERATIONS, key=lambda o: o.path), key=lambda o: o.path)
+    by_path = groupby(sorted(operations, key=lambda o: o.path), key=lambda o: o.path)
     resources = [
-        _route(path, tuple(operations), services, pools=pools, public_origin=origin, cors=cors)
-        for path, operations in by_path
+        _route(path, tuple(those), services, pools=pools, public_origin=origin, cors=cors)
+        for path, those in by_path
     ]
     app = Starlette(
         routes=[*evaluation_routes, *resources],

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from burgee.errors import Fault, InvalidInputError, UnauthenticatedError, UnavailableError
 from burgee.model.flag import DEFAULT_FLAG_SET
-from burgee.service.access import Access, Permission
+from burgee.service.authentication import Authentication, Permission
 from burgee.service.catalogue import Catalogue, Selection, Selector, parse_selector
 
 KNOWN_SELECTORS = 1000
@@ -21,7 +21,7 @@ class Scope(NamedTuple):
 class Audience:
     """Decides the scope of a request from its headers."""
 
-    def __init__(self, access: Access, *, open_to_all: bool) -> None:
+    def __init__(self, access: Authentication, *, open_to_all: bool) -> None:
         self.open_to_all = open_to_all
         self._access = access
         self._selectors: dict[bytes, Selector | None] = {b"": None}
@@ -49,6 +49,11 @@ class Audience:
     def credential(self, headers: Mapping[bytes, bytes]) -> str:
         """The token on which a stream rests, "" where none is asked for."""
         return "" if self.open_to_all else _token(headers)
+
+    @staticmethod
+    def token(headers: Mapping[bytes, bytes]) -> str:
+        """The token that a request brings. Raises UnauthenticatedError where that is none."""
+        return _token(headers)
 
     def is_good(self, credential: str) -> bool:
         """Whether a token that opened a stream would still open one; in doubt it would."""

@@ -7,11 +7,12 @@ for ASGI.
 
 import re
 from collections.abc import Iterable
-from typing import TypeAlias
-
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from typing import TYPE_CHECKING, TypeAlias
 
 from burgee.surfaces.http.origins import Allowed, read_origins
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 ALLOWED_HEADERS = (
@@ -99,10 +100,10 @@ class CorsLayer:
     our headers the browser refuses in any case.
     """
 
-    def __init__(self, app: ASGIApp, cors: Cors) -> None:
+    def __init__(self, app: "ASGIApp", cors: Cors) -> None:
         self._app, self._cors = app, cors
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -113,7 +114,7 @@ class CorsLayer:
             await send({"type": "http.response.body", "body": b""})
             return
 
-        async def dressed(message: Message) -> None:
+        async def dressed(message: "Message") -> None:
             if message["type"] == "http.response.start":
                 own = [pair for pair in message.get("headers", ()) if not _is_ours(*pair)]
                 message = {**message, "headers": [*own, *headers]}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from burgee.model.limits import DEFAULT_LIMITS, Limits
 from burgee.surfaces.http.answer import STATUS_LINES, Answer
 from burgee.surfaces.http.cors import NO_CORS, Cors
-from burgee.surfaces.http.metrics import Counters
+from burgee.surfaces.http.counters import Counters
 from burgee.surfaces.http.ofrep import Ofrep
 from burgee.surfaces.http.streams import StreamHub
 

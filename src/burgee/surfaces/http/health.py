@@ -10,7 +10,8 @@ from starlette.routing import Route
 
 from burgee import __version__
 from burgee.service.refresh import Refresher
-from burgee.surfaces.http.metrics import PID, REVISION, Counters, TotalsCollector
+from burgee.surfaces.http.counters import PID, REVISION, Counters
+from burgee.surfaces.http.metrics import TotalsCollector
 
 PROMETHEUS = "text/plain; version=1.0.0; charset=utf-8"
 

@@ -19,12 +19,12 @@ from burgee.service.catalogue import Catalogue
 from burgee.service.services import Services
 from burgee.surfaces.http.app import build_app
 from burgee.surfaces.http.cors import NO_CORS, Cors, CorsLayer
+from burgee.surfaces.http.counters import FLAGS, MANAGEMENT, PUBLISHES, REVISION, Counters
 from burgee.surfaces.http.edge import Deadlines, Edge
 from burgee.surfaces.http.forwarding import Forwarding, reachable
 from burgee.surfaces.http.health import operations_app
 from burgee.surfaces.http.listener import Listener
 from burgee.surfaces.http.metering import evaluation_gate
-from burgee.surfaces.http.metrics import FLAGS, MANAGEMENT, PUBLISHES, REVISION, Counters
 from burgee.surfaces.http.ofrep import Ofrep
 from burgee.surfaces.http.ofrep_routes import ofrep_routes, stream_routes
 from burgee.surfaces.http.streams import StreamHub

@@ -1,13 +1,13 @@
 """OFREP 0.3 without a framework: bytes of a request in, an answer out (reference flagd.md section 3).
 
-The inline protocol and the ASGI routes both call this, so that they cannot differ.
+The inline protocol, the ASGI routes and the Lambda handler all call this, so that they cannot differ. What
+few requests need is imported where it is needed: a Lambda pays for every import at each cold start.
 """
 
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from math import ceil
-from typing import NamedTuple
-from urllib.parse import parse_qs, quote
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -25,16 +25,17 @@ from burgee.model.flag import MetadataValue
 from burgee.model.json import JsonObject
 from burgee.model.limits import DEFAULT_LIMITS, Limits
 from burgee.model.resolution import ErrorCode, Reason, Resolution
-from burgee.service.access import Access
+from burgee.service.applied_overrides import AppliedOverrides
+from burgee.service.authentication import Authentication
 from burgee.service.catalogue import Catalogue, LiveCatalogue
-from burgee.service.overrides import Overrides
-from burgee.service.refusals import Refusals
 from burgee.service.tally import Tally
 from burgee.surfaces.http.answer import JSON_TYPE, NOSNIFF, Answer, compressed, json_answer, matches_etag
 from burgee.surfaces.http.audience import Audience, Scope
-from burgee.surfaces.http.metrics import Counters
+from burgee.surfaces.http.counters import Counters
 from burgee.surfaces.http.ofrep_answers import OUTCOME, Ready, SelectionAnswers, failure, stopped_answer
-from burgee.surfaces.http.refusal_notes import note_evaluation_refusal
+
+if TYPE_CHECKING:
+    from burgee.service.refusals import Refusals
 
 SINGLE_PATH = "/ofrep/v1/evaluate/flags/"
 BULK_PATH = "/ofrep/v1/evaluate/flags"
@@ -63,7 +64,6 @@ class _Selected(NamedTuple):
 
     answers: SelectionAnswers
     fingerprint: str
-    uses_clock: bool
     ending: bytes
     etag: "blake2b"
 
@@ -73,24 +73,25 @@ class Ofrep:
 
     `overrides` None applies none. `open_to_all` lets anonymous callers in (loopback only). `refresh` is
     asked to look for something newer when a client says that it knows of it. `public_url` is the origin
-    that event streams are announced with; without it clients use the one that they called. `tally` counts
-    by flag.
+    that event streams are announced with; without it clients use the one that they called. Without
+    `has_streams` none is announced, and clients poll. `tally` counts by flag.
     """
 
     def __init__(
         self,
         live: LiveCatalogue,
-        access: Access,
+        access: Authentication,
         counters: Counters,
         *,
         open_to_all: bool,
-        overrides: Overrides | None = None,
+        overrides: AppliedOverrides | None = None,
         tally: Tally | None = None,
-        refusals: Refusals | None = None,
+        refusals: "Refusals | None" = None,
         refresh: Callable[[], bool] = lambda: False,
         limits: Limits = DEFAULT_LIMITS,
         public_url: str = "",
         salt: str = "",
+        has_streams: bool = True,
     ) -> None:
         self.audience = Audience(access, open_to_all=open_to_all)
         self.counters = counters
@@ -101,6 +102,7 @@ class Ofrep:
         self._overrides = overrides
         self._subjects = overrides.subjects if overrides is not None else None
         self._public_url = public_url.rstrip("/")
+        self._has_streams = has_streams
         self._salt = f"{__version__} {salt} {public_url}"
         self._catalogue: Catalogue = live.current
         self._selected: dict[Scope, _Selected] = {}
@@ -151,7 +153,7 @@ class Ofrep:
             answers = self._select(self.audience.scope(headers)).answers
             context = self._context(body)
         except REFUSALS as error:
-            return self._refusal(error, key, headers)
+            return self.refusal(error, key, headers)
         flag = answers.flags.get(key)
         resolution = self._evaluate(flag, context) if flag else _not_found(key)
         self._tally.count((resolution,))
@@ -196,14 +198,14 @@ class Ofrep:
                 selected = self._select(scope)
             context = self._context(body)
         except REFUSALS as error:
-            return self._refusal(error, None, headers)
+            return self.refusal(error, None, headers)
         known = headers.get(b"if-none-match", b"")
         if wanted and self._is_behind(wanted, selected):
             known = b""  # the client has heard of definitions that are not these: no 304 for it
         mark = self._subjects.mark if self._subjects is not None else 0
         overrides = self._overrides.for_context(context) if self._overrides is not None else ()
         causes = _canonical.encode([context, overrides] if overrides else context)
-        etag = b"" if selected.uses_clock else _etag(selected, causes)
+        etag = b"" if selected.answers.uses_clock else _etag(selected, causes)
         if etag and not overrides and len(body) <= REMEMBERED_BYTES:
             if len(self._tags) >= REMEMBERED_TAGS:
                 self._tags.clear()
@@ -239,14 +241,22 @@ class Ofrep:
     def note_refusal(self, error: Exception, headers: Headers) -> None:
         """For the audit log, where it is a token that was refused."""
         if self._refusals is not None:
+            from burgee.surfaces.http.evaluation_refusals import note_evaluation_refusal
+
             note_evaluation_refusal(self._refusals, headers, error)
 
     def _ending(self, scope: Scope, reflection: dict[str, MetadataValue]) -> bytes:
-        tail: JsonObject = {"metadata": {**reflection}, "eventStreams": [self._event_stream(scope)]}
+        tail: JsonObject = {"metadata": {**reflection}}
+        if self._has_streams:
+            tail["eventStreams"] = [self._event_stream(scope)]
         return b"]," + encode(tail)[1:]
 
     def _event_stream(self, scope: Scope) -> JsonObject:
-        path = STREAM_PATH + (f"/{quote(scope.selector, safe='=')}" if scope.selector else "")
+        path = STREAM_PATH
+        if scope.selector:
+            from urllib.parse import quote
+
+            path += f"/{quote(scope.selector, safe='=')}"
         endpoint: JsonObject = {"requestUri": path}
         if self._public_url:
             endpoint["origin"] = self._public_url
@@ -291,7 +301,6 @@ class Ofrep:
                     previous=former.answers if former else None,
                 ),
                 selection.fingerprint,
-                any(flag.uses_clock for flag in selection.ordered),
                 self._ending(scope, selection.reflection),
                 self._identity(scope, selection.fingerprint),
             )
@@ -308,7 +317,8 @@ class Ofrep:
         self._tags.clear()
         self._everything = self._select(Scope())
 
-    def _refusal(self, error: Exception, key: str | None, headers: Headers) -> Answer:
+    def refusal(self, error: Exception, key: str | None, headers: Headers) -> Answer:
+        """The answer to a request that is refused with one of REFUSALS."""
         self.note_refusal(error, headers)
         if isinstance(error, UnauthenticatedError):
             body = encode({"errorDetails": "a valid token is needed: Authorization: Bearer, or X-API-Key"})
@@ -341,6 +351,8 @@ def _not_found(key: str) -> Resolution:
 def _first(query: bytes, name: str) -> str:
     if not query:
         return ""
+    from urllib.parse import parse_qs
+
     try:
         values = parse_qs(query.decode("latin-1"), max_num_fields=100).get(name, [""])
     except ValueError:

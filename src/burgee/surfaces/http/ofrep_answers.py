@@ -9,10 +9,10 @@ from burgee.model.flag import MetadataValue
 from burgee.model.json import JsonObject, JsonValue
 from burgee.model.override import Override
 from burgee.model.resolution import ErrorCode, Reason, Resolution
-from burgee.service.overrides import Overrides
+from burgee.service.applied_overrides import AppliedOverrides
 from burgee.service.tally import Cell, Tally
 from burgee.surfaces.http.answer import GZIP_FROM_BYTES, Answer, json_answer
-from burgee.surfaces.http.metrics import EVALUATIONS
+from burgee.surfaces.http.counters import EVALUATIONS
 
 STATUS_OF_ERROR = {
     ErrorCode.FLAG_NOT_FOUND: 404,
@@ -54,9 +54,10 @@ class SelectionAnswers:
 
     __slots__ = (
         "_bound",
+        "_evaluators",
         "_ordered",
         "_places",
-        "evaluators",
+        "_uses_clock",
         "flags",
         "fragments",
         "outcomes",
@@ -79,7 +80,8 @@ class SelectionAnswers:
         self.reflection = reflection
         self._ordered = ordered
         self._places: dict[tuple[str, str], int] = {}
-        self.evaluators: list[Callable[[JsonObject], Resolution]] = [flag.evaluate for flag in ordered]
+        self._evaluators: list[Callable[[JsonObject], Resolution]] | None = None
+        self._uses_clock = False
         self._bound = 1000 + 2 * sum([len(flag.variants) + 3 for flag in ordered])
         kept = previous is not None and len(previous.fragments) <= self._bound
         self.ready: dict[Resolution, Ready] = previous.ready if previous and kept else {}
@@ -98,9 +100,25 @@ class SelectionAnswers:
             )
         return answer
 
+    @property
+    def uses_clock(self) -> bool:
+        """Whether any answer may change with time alone."""
+        self._settled()
+        return self._uses_clock
+
+    def _settled(self) -> list[Callable[[JsonObject], Resolution]]:
+        """The functions of all flags, whose rules are compiled for it where that was put off."""
+        known = self._evaluators
+        if known is None:
+            for flag in self._ordered:
+                flag.settle()
+            self._uses_clock = any(flag.uses_clock for flag in self._ordered)
+            known = self._evaluators = [flag.evaluate for flag in self._ordered]
+        return known
+
     def bulk(self, context: JsonObject, overrides: Sequence[Override] = ()) -> list[bytes]:
         """One JSON fragment a flag, in order; failures stand inline."""
-        resolutions = [evaluate(context) for evaluate in self.evaluators]
+        resolutions = [evaluate(context) for evaluate in self._settled()]
         if overrides:
             self._override(resolutions, overrides)
         self.tally.count(resolutions)
@@ -122,7 +140,7 @@ class SelectionAnswers:
             place = self._places.get((override.flag_set, override.flag_key))
             if place is not None:
                 flag = self._ordered[place]
-                resolutions[place] = Overrides.resolve(resolutions[place], flag, override)
+                resolutions[place] = AppliedOverrides.resolve(resolutions[place], flag, override)
 
     def describe(self, resolution: Resolution) -> JsonObject:
         """The OFREP form of a resolution (flagd.md section 3)."""

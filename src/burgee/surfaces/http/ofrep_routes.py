@@ -8,8 +8,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from burgee.surfaces.http.answer import Answer
+from burgee.surfaces.http.counters import BULK, EVALUATE, STREAM
 from burgee.surfaces.http.metering import Gate
-from burgee.surfaces.http.metrics import BULK, EVALUATE, STREAM
 from burgee.surfaces.http.ofrep import BULK_PATH, STREAM_PATH, Ofrep
 from burgee.surfaces.http.stream_sink import AsgiSink, stream_request
 from burgee.surfaces.http.streams import StreamHub

@@ -15,6 +15,7 @@ from burgee.errors import (
     KeyReservedError,
     KeysUnavailableError,
     NotFoundError,
+    PartlyDoneError,
     ReadOnlyError,
     StoreFullError,
     TooManyRequestsError,
@@ -101,6 +102,7 @@ KINDS: dict[type[BurgeeError], Kind] = {
         503, "read-only", "Writes are refused until an operator acts", "The store is read-only."
     ),
     StoreFullError: Kind(507, "store-full", "No room is left for a write", "The store is full."),
+    PartlyDoneError: Kind(503, "partly-done", "Some functions kept their concurrency"),
     KeysUnavailableError: Kind(
         503, "keys-unavailable", "The token cannot be judged now", "The keys of its issuer are being fetched."
     ),

@@ -15,9 +15,7 @@ import httptools
 from burgee.formats.strict_json import encode
 from burgee.surfaces.http.answer import Answer, json_answer
 from burgee.surfaces.http.cors import unparsed_origin
-from burgee.surfaces.http.edge import HEAD_END, UsualRequest
-from burgee.surfaces.http.heads import head_fault, is_path, without_offers
-from burgee.surfaces.http.metrics import (
+from burgee.surfaces.http.counters import (
     BUCKETS_NS,
     BULK,
     CONNECTIONS,
@@ -26,7 +24,9 @@ from burgee.surfaces.http.metrics import (
     EVALUATE_NS,
     EVALUATE_OK,
 )
-from burgee.surfaces.http.metrics import STREAM as STREAM_ROUTE
+from burgee.surfaces.http.counters import STREAM as STREAM_ROUTE
+from burgee.surfaces.http.edge import HEAD_END, UsualRequest
+from burgee.surfaces.http.heads import head_fault, is_path, without_offers
 from burgee.surfaces.http.refusing import (
     BODY,
     HEAD,

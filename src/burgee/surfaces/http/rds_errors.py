@@ -8,6 +8,7 @@ from burgee.errors import (
     ForbiddenError,
     NoCredentialsError,
     OriginRefusedError,
+    PartlyDoneError,
     UnauthenticatedError,
     UnidentifiedError,
 )
@@ -60,6 +61,8 @@ def _words(error: Exception, headers: Headers) -> tuple[int, str]:
             return 401, "Unauthorized"
         case UnauthenticatedError():
             return 401, "Invalid token"
+        case PartlyDoneError():
+            return 500, str(error)
         case OriginRefusedError() if "origin" in headers:
             return 403, "CORS policy does not allow access from this origin."
         case OriginRefusedError():

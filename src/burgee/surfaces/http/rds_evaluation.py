@@ -11,7 +11,7 @@ from burgee.surfaces.http.exchange import Answer, Call, json_answer
 from burgee.surfaces.http.rds_errors import RdsError
 from burgee.surfaces.http.rds_flags import flag_of, program_of
 from burgee.surfaces.http.rds_users import ACCESS, user_of
-from burgee.surfaces.http.rds_views import RdsEvaluation, status_of
+from burgee.surfaces.http.rds_views import RdsEvaluation, evaluation_view
 
 _PAGE = 1000
 
@@ -28,7 +28,7 @@ def evaluate_flag(call: Call) -> Answer:
     if program is None or flag.key not in program.flags:
         raise RdsError(404, "Feature flag not found")
     override = call.services.overrides.get(DEFAULT_FLAG_SET, flag.key, user)
-    return json_answer(_evaluation(call, program.flags[flag.key], user, override))
+    return json_answer(_evaluation(program.flags[flag.key], user, override))
 
 
 def evaluate_flags(call: Call) -> Answer:
@@ -47,7 +47,7 @@ def evaluate_flags(call: Call) -> Answer:
         after = found[-1].flag_key
     program = program_of(call)
     flags = program.flags.values() if program is not None else ()
-    return json_answer([_evaluation(call, flag, user, overrides.get(flag.key)) for flag in flags])
+    return json_answer([_evaluation(flag, user, overrides.get(flag.key)) for flag in flags])
 
 
 def _subject(call: Call) -> str:
@@ -66,18 +66,5 @@ def _spend(call: Call) -> None:
         budget.evaluation.spend()
 
 
-def _evaluation(call: Call, compiled: CompiledFlag, user: str, override: Override | None) -> RdsEvaluation:
-    flag = compiled.source
-    resolution = compiled.evaluate({"targetingKey": user})
-    if override is not None:
-        resolution = call.services.overrides.resolve(resolution, compiled, override)
-    return RdsEvaluation(
-        user_id=user,
-        flag_id=flag.id,
-        name=flag.name or flag.key,
-        status=status_of(resolution.value),
-        value=resolution.value,
-        variant=resolution.variant,
-        reason=resolution.reason.value,
-        override=override is not None,
-    )
+def _evaluation(compiled: CompiledFlag, user: str, override: Override | None) -> RdsEvaluation:
+    return evaluation_view(compiled, user, compiled.evaluate({"targetingKey": user}), override)

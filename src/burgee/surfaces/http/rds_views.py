@@ -2,9 +2,12 @@
 
 import msgspec
 
+from burgee.engine.program import CompiledFlag
 from burgee.model.flag import Flag, FlagStatus
 from burgee.model.json import JsonValue
 from burgee.model.override import Override
+from burgee.model.resolution import Resolution
+from burgee.service.applied_overrides import AppliedOverrides
 
 
 class RdsFlag(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -67,6 +70,24 @@ class RdsEvaluation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     variant: str | None
     reason: str
     override: bool
+
+
+def evaluation_view(
+    compiled: CompiledFlag, user: str, resolution: Resolution, override: Override | None
+) -> RdsEvaluation:
+    """What `compiled` is for `user`: its own resolution, or what the override makes of it."""
+    flag = compiled.source
+    resolution = AppliedOverrides.resolve(resolution, compiled, override)
+    return RdsEvaluation(
+        user_id=user,
+        flag_id=flag.id,
+        name=flag.name or flag.key,
+        status=status_of(resolution.value),
+        value=resolution.value,
+        variant=resolution.variant,
+        reason=resolution.reason.value,
+        override=override is not None,
+    )
 
 
 def flag_view(flag: Flag) -> RdsFlag:

@@ -3,12 +3,10 @@
 Decided by what was answered, whatever surface answered it: a dialect cannot forget to.
 """
 
-from collections.abc import Mapping
-
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from burgee.errors import BurgeeError, ForbiddenError, UnauthenticatedError
+from burgee.errors import BurgeeError
 from burgee.model.flag import KEY_PATTERN
 from burgee.service.refusals import RefusalKind, Refusals
 
@@ -42,16 +40,6 @@ def note_refusal(refusals: Refusals, scope: Scope, status: int, error: Exception
         request_id=scope.get("burgee.request_id", ""),
         detail={"method": scope["method"], "status": status, "client": client[0] if client else ""},
     )
-
-
-def note_evaluation_refusal(refusals: Refusals, headers: Mapping[bytes, bytes], error: Exception) -> None:
-    """Take note of a token that evaluation refused; of a request without one nothing."""
-    if b"authorization" not in headers and b"x-api-key" not in headers:
-        return
-    if isinstance(error, UnauthenticatedError):
-        refusals.note(RefusalKind.SIGN_IN, entity="evaluation", reason=str(error))
-    elif isinstance(error, ForbiddenError):
-        refusals.note(RefusalKind.ACCESS, entity="evaluation", reason=str(error), actor="unknown")
 
 
 def refusal_kind(method: str, status: int, *, signs_in: bool) -> RefusalKind | None:

@@ -12,7 +12,7 @@ from typing import Protocol
 from burgee.formats.strict_json import encode
 from burgee.model.limits import DEFAULT_LIMITS, Limits
 from burgee.surfaces.http.audience import Scope
-from burgee.surfaces.http.metrics import EVENTS, STREAMS, Counters
+from burgee.surfaces.http.counters import EVENTS, STREAMS, Counters
 from burgee.surfaces.http.ofrep import Ofrep
 
 BEATS = 30

@@ -16,8 +16,8 @@ from burgee.service.services import Services
 from burgee.settings import Settings
 from burgee.surfaces.http.app import build_app
 from burgee.surfaces.http.cors import KNOWN_ORIGINS, NO_CORS, Cors, CorsLayer, sent_origin, unparsed_origin
+from burgee.surfaces.http.counters import Counters, SharedCounters
 from burgee.surfaces.http.edge import Deadlines
-from burgee.surfaces.http.metrics import Counters, SharedCounters
 from burgee.surfaces.http.ofrep import Ofrep
 from burgee.surfaces.http.ofrep_routes import ofrep_routes, stream_routes
 from burgee.surfaces.http.routes import OPERATIONS

@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 from burgee import __version__
 from burgee.adapters.memory import MemoryFlagStore
 from burgee.errors import UnavailableError
+from burgee.surfaces.http.counters import EVALUATIONS, PID, REVISION, Counters, SharedCounters
 from burgee.surfaces.http.health import operations_app
-from burgee.surfaces.http.metrics import EVALUATIONS, PID, REVISION, Counters, SharedCounters
 from burgee.testing.workshop import HandClock, Workshop
 
 PATHS = ["/healthz", "/readyz", "/metrics"]

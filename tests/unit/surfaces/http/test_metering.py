@@ -15,9 +15,9 @@ from burgee.service.meter import Meter
 from burgee.service.services import Services
 from burgee.settings import Settings
 from burgee.surfaces.http.app import build_app
+from burgee.surfaces.http.counters import Counters, SharedCounters
 from burgee.surfaces.http.limit_headers import limit_headers
 from burgee.surfaces.http.metering import address_of, evaluation_gate
-from burgee.surfaces.http.metrics import Counters, SharedCounters
 from burgee.surfaces.http.ofrep import Ofrep
 from burgee.surfaces.http.ofrep_routes import ofrep_routes, stream_routes
 from burgee.surfaces.http.operation import Operation

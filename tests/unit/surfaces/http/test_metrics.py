@@ -4,7 +4,7 @@ import os
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from burgee.surfaces.http.metrics import (
+from burgee.surfaces.http.counters import (
     BUCKETS_NS,
     BULK,
     EVALUATE,
@@ -16,8 +16,8 @@ from burgee.surfaces.http.metrics import (
     STREAMS,
     Counters,
     SharedCounters,
-    TotalsCollector,
 )
+from burgee.surfaces.http.metrics import TotalsCollector
 
 
 def exported(shared: SharedCounters) -> str:

@@ -16,7 +16,7 @@ from burgee.service.overrides import OverrideDraft
 from burgee.service.services import Services
 from burgee.settings import Settings
 from burgee.surfaces.http.audience import Scope
-from burgee.surfaces.http.metrics import EVALUATIONS, Counters, SharedCounters
+from burgee.surfaces.http.counters import EVALUATIONS, Counters, SharedCounters
 from burgee.surfaces.http.ofrep import Ofrep
 from burgee.testing.counting_overrides import CountingOverrideStore
 from burgee.testing.flag_fixtures import AUTHOR, publish_samples

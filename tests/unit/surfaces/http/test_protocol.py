@@ -13,8 +13,8 @@ from burgee.bootstrap import open_application
 from burgee.model.limits import DEFAULT_LIMITS
 from burgee.service.services import Services
 from burgee.settings import Settings
+from burgee.surfaces.http.counters import CONNECTIONS
 from burgee.surfaces.http.edge import REMEMBERED_HEADS, Deadlines
-from burgee.surfaces.http.metrics import CONNECTIONS
 from burgee.testing.flag_fixtures import publish_samples
 from burgee.testing.listening import Listening, listening
 

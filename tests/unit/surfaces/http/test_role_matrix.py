@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from burgee.service.access import Role
 from burgee.service.services import Services
 from burgee.surfaces.http.app import build_app
-from burgee.surfaces.http.metrics import Counters, SharedCounters
+from burgee.surfaces.http.counters import Counters, SharedCounters
 from burgee.surfaces.http.ofrep import Ofrep
 from burgee.surfaces.http.ofrep_routes import ofrep_routes, stream_routes
 from burgee.surfaces.http.operation import Operation

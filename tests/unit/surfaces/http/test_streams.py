@@ -12,7 +12,7 @@ from burgee.model.limits import DEFAULT_LIMITS
 from burgee.service.services import Services
 from burgee.settings import Settings
 from burgee.surfaces.http.audience import Scope
-from burgee.surfaces.http.metrics import EVENTS, STREAMS, Counters, SharedCounters
+from burgee.surfaces.http.counters import EVENTS, STREAMS, Counters, SharedCounters
 from burgee.surfaces.http.ofrep import Ofrep
 from burgee.surfaces.http.streams import BEATS, HEARTBEAT, StreamHub
 from burgee.testing.flag_fixtures import AUTHOR, publish_samples

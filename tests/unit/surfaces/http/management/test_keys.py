@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from burgee.service.drafts import FlagDraft
 from burgee.service.services import Services
 from burgee.surfaces.http.app import build_app
-from burgee.surfaces.http.metrics import Counters, SharedCounters
+from burgee.surfaces.http.counters import Counters, SharedCounters
 from burgee.surfaces.http.ofrep import Ofrep
 from burgee.surfaces.http.ofrep_routes import ofrep_routes
 from burgee.surfaces.http.streams import StreamHub

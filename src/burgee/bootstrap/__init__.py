@@ -4,39 +4,20 @@ import os
 import random
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
-from burgee.adapters.audit_files import NdjsonFiles
-from burgee.adapters.data_folder import DataFolder, open_data_folder
-from burgee.adapters.delivery_lock import DeliveryLock
-from burgee.adapters.high_water import HighWaterFile
-from burgee.adapters.local_key import load_or_make_signing_key, load_signing_key, new_signing_key
-from burgee.adapters.memory import MemoryFlagStore, MemorySignInCodes
-from burgee.adapters.memory_usage import MemoryUsageStore
+from burgee.adapters.aws.session import aws_client
+from burgee.adapters.data_folder import DataFolder
 from burgee.adapters.parameters import EnvironmentParameters, FileParameters
-from burgee.adapters.snapshot_file import JsonSnapshotFile
-from burgee.adapters.sqlite.access_times import access_times_beside
-from burgee.adapters.sqlite.budgets import budget_store_beside
-from burgee.adapters.sqlite.deliveries import deliveries_beside
-from burgee.adapters.sqlite.open import open_sqlite_store
-from burgee.adapters.sqlite.overrides import overrides_beside
-from burgee.adapters.sqlite.sdk_keys import sdk_keys_beside
-from burgee.adapters.sqlite.sign_in_codes import sign_in_codes_beside
-from burgee.adapters.sqlite.usage import SqliteUsageStore
-from burgee.adapters.token_claims import ClaimRules
-from burgee.adapters.tokens import Issuer, KeySource, PemKeys, RsaTokenSigner, RsaTokenVerifier
-from burgee.adapters.webhook import Webhook
-from burgee.errors import ConfigurationError
+from burgee.bootstrap.stores import Stores, local_usage, open_folder, open_stores
+from burgee.bootstrap.tokens import open_tokens
 from burgee.ports import (
     AuditSink,
     Clock,
     Deliveries,
     FlagStore,
     ParameterSource,
-    SignInCodes,
-    SnapshotFile,
     UsageStore,
 )
 from burgee.service.access import Access
@@ -65,74 +46,81 @@ from burgee.service.snapshot_keeper import SnapshotKeeper
 from burgee.service.usage import FLUSH_SECONDS, Usage
 from burgee.settings import Settings
 
-_LARGEST_KEY_BYTES = 64 * 1024
-
 
 @contextmanager
 def open_application(
-    settings: Settings, *, clock: Clock = time.time, lock: bool = True, writer: bool = True
+    settings: Settings,
+    *,
+    clock: Clock = time.time,
+    lock: bool = True,
+    writer: bool = True,
+    threads: bool = True,
+    flags: bool = True,
 ) -> Iterator[Services]:
     """Open everything that `settings` name, loaded and ready; closed again at the end of the `with`.
 
     `lock` False where the caller holds the data folder's lock already (the supervisor of several
     workers). `writer` False for a worker that does not publish: it does not keep the snapshot file.
+    `threads` False where nothing runs between two requests: whoever serves them then calls
+    `Services.flush`, and audit events leave by the stream of the table, not by sinks.
+
+    `flags` False for a process that needs none: nothing of them is read, and all of them are missing.
 
     Raises ConfigurationError, StoreRefusedError.
     """
     with ExitStack() as stack:
-        folder = None if settings.is_memory else open_data_folder(settings.data)
-        if folder is not None and lock:
+        folder = open_folder(settings)
+        if folder is not None and lock and not settings.is_dynamodb:
             stack.enter_context(folder.lock(settings.public_url))
-        store, codes, snapshot_file = _open_store(folder, clock)
+        stores = open_stores(settings, folder, clock, adopt=flags)
+        store, snapshot_file = stores.flags, stores.snapshot_file
         stack.callback(store.close)
-        signer, verifier = _tokens(settings, folder, clock, stack)
-        keys = sdk_keys_beside(store)
-        uses = SdkKeyUses(keys)
+        signer, verifier = open_tokens(settings, folder, clock, stack, threads=threads)
+        uses = SdkKeyUses(stores.sdk_keys)
         stack.callback(uses.close)
-        uses.start()
+        if threads:
+            uses.start()
         compiler = SetCompiler(fractional=settings.fractional, limits=settings.limits, clock=clock)
         live = LiveCatalogue(Catalogue(generation=settings.fractional))
         refresher = Refresher(store, live, compiler, clock=clock, snapshot_file=snapshot_file)
-        refresher.load()
-        if snapshot_file is not None and writer and store.read_only_reason is None:
+        if flags:
+            refresher.load()
+        if snapshot_file is not None and writer and threads and store.read_only_reason is None:
             keeper = SnapshotKeeper(store, live, snapshot_file, clock=clock)
             stack.callback(keeper.close)
             keeper.start()
-        budget = Budget(
-            budget_store_beside(store),
-            store,
-            rules=settings.budget_rules,
-            clock=clock,
-            monotonic=time.monotonic,
-        )
+        budget = _budget(settings, stores, clock)
         stack.callback(budget.close)
         budget.follow()
-        overrides = Overrides(overrides_beside(store), store, live, clock=clock, seed=secrets.randbits(32))
-        overrides.subjects.load()
-        usage = _usage(stack, folder, clock, writer=writer)
-        sinks = _sinks(settings, folder, clock) if writer else []
-        deliveries = deliveries_beside(store, sinks=[sink.name for sink in sinks])
+        overrides = Overrides(stores.overrides, store, live, clock=clock, seed=secrets.randbits(32))
+        if flags:
+            overrides.subjects.load()
+        usage = _usage(stack, stores.usage or local_usage(folder, writer=writer), clock, threads=threads)
+        sinks = _sinks(settings, folder, clock) if writer and threads else []
+        deliveries = stores.deliveries([sink.name for sink in sinks])
         if deliveries is not None:
             _deliver(stack, folder, store, deliveries, sinks, clock)
         inspector = Inspector(compiler)
         committer = Committer(store, live, compiler, catch_up=refresher.catch_up)
-        last_access = LastAccess(access_times_beside(store), clock=clock)
+        last_access = LastAccess(stores.access_times, clock=clock)
         stack.callback(last_access.close)
-        last_access.start()
+        if threads:
+            last_access.start()
+        refusals = _refusals(stack, store, clock, threads=threads)
         yield Services(
             publisher=Publisher(store, committer, inspector, limits=settings.limits, clock=clock),
             browser=Browser(store),
             live=live,
             refresher=refresher,
             access=Access(
-                verifier=SdkKeyVerifier(keys, verifier, clock, look=time.monotonic),
+                verifier=SdkKeyVerifier(stores.sdk_keys, verifier, clock, look=time.monotonic),
                 signer=signer,
-                codes=codes,
+                codes=stores.codes,
                 store=store,
                 clock=clock,
                 note_key_use=uses.note,
             ),
-            sdk_keys=SdkKeys(keys, clock),
+            sdk_keys=SdkKeys(stores.sdk_keys, clock),
             audit_log=_audit_log(folder, store, deliveries),
             inspector=inspector,
             budget=budget,
@@ -146,16 +134,51 @@ def open_application(
             rds_strict_compat=settings.rds_strict_compat,
             session_cookie=settings.session_cookie,
             usage=usage,
-            refusals=_refusals(stack, store, clock),
+            refusals=refusals,
+            flushes=(usage.flush, last_access.flush, uses.flush, refusals.flush),
         )
+
+
+def _budget(settings: Settings, stores: Stores, clock: Clock) -> Budget:
+    """The budgets, in their table or beside the flags; with the functions that their breaker stops."""
+    budgets, store = stores.budgets, stores.flags
+    rules, monotonic = settings.budget_rules, time.monotonic
+    if settings.limited:
+        from burgee.adapters.aws.concurrency import ReservedConcurrency
+        from burgee.service.limiting_budget import LimitingBudget
+
+        concurrency = ReservedConcurrency(
+            aws_client("lambda", attempts=1, read_seconds=2.0),
+            [function.name for function in settings.limited],
+            own_name=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
+        )
+        return LimitingBudget(
+            budgets,
+            store,
+            rules=rules,
+            clock=clock,
+            monotonic=monotonic,
+            concurrency=concurrency,
+            functions=settings.limited,
+        )
+    if settings.limiter_function:
+        from burgee.adapters.aws.concurrency import LimiterInvocation
+
+        invoke = LimiterInvocation(aws_client("lambda"), settings.limiter_function)
+        return Budget(budgets, store, rules=rules, clock=clock, monotonic=monotonic, on_trip=invoke)
+    return Budget(budgets, store, rules=rules, clock=clock, monotonic=monotonic)
 
 
 def _sinks(settings: Settings, folder: DataFolder | None, clock: Clock) -> list[AuditSink]:
     """Where audit events go; there may be nobody."""
     sinks: list[AuditSink] = []
     if settings.audit_files and folder is not None:
+        from burgee.adapters.audit_files import NdjsonFiles
+
         sinks.append(NdjsonFiles(folder.path / "audit", max_bytes=settings.audit_file_bytes))
     if settings.webhook_url:
+        from burgee.adapters.webhook import Webhook
+
         sinks.append(
             Webhook(
                 settings.webhook_url,
@@ -178,6 +201,8 @@ def _deliver(
     """A thread for each sink, so that a slow one holds up none of the others."""
     if not sinks:
         return
+    from burgee.adapters.delivery_lock import DeliveryLock
+
     lock = DeliveryLock(folder.path / "delivery.lock") if folder is not None else None
     if lock is not None:
         stack.callback(lock.close)
@@ -201,6 +226,8 @@ def _audit_log(folder: DataFolder | None, store: FlagStore, deliveries: Deliveri
     """The log, and the head that is exported beside the database: a cut tail shows by it."""
     if folder is None:
         return AuditLog(store, deliveries=deliveries)
+    from burgee.adapters.high_water import HighWaterFile
+
     mark = HighWaterFile(folder.high_water)
 
     def exported_head() -> tuple[int, str]:
@@ -210,93 +237,36 @@ def _audit_log(folder: DataFolder | None, store: FlagStore, deliveries: Deliveri
     return AuditLog(store, exported_head=exported_head, deliveries=deliveries)
 
 
-def _refusals(stack: ExitStack, store: FlagStore, clock: Clock) -> Refusals:
+def _refusals(stack: ExitStack, store: FlagStore, clock: Clock, *, threads: bool) -> Refusals:
     """Refusals of every worker; they are few enough for each to write its own."""
     refusals = Refusals(store, clock=clock)
     stack.callback(refusals.close)
-    beat = Beat("refusals", refusals.flush, seconds=REFUSALS_SECONDS)
-    stack.callback(beat.close)
-    beat.start()
+    if threads:
+        _beat(stack, "refusals", refusals.flush, seconds=REFUSALS_SECONDS)
     return refusals
 
 
-def _usage(stack: ExitStack, folder: DataFolder | None, clock: Clock, *, writer: bool) -> Usage:
-    """Counts that every worker writes by itself: their file is none of the flags'."""
-    store: UsageStore = MemoryUsageStore()
-    if folder is not None:
-        store = SqliteUsageStore(folder.path / "usage.db", repair=writer)
-    stack.callback(store.close)
-    usage = Usage(store, clock=clock)
-    beat = Beat("usage", usage.flush, seconds=FLUSH_SECONDS)
+def _beat(stack: ExitStack, name: str, job: Callable[[], object], *, seconds: float) -> None:
+    beat = Beat(name, job, seconds=seconds)
     stack.callback(beat.close)
     beat.start()
+
+
+def _usage(stack: ExitStack, store: UsageStore, clock: Clock, *, threads: bool) -> Usage:
+    stack.callback(store.close)
+    usage = Usage(store, clock=clock)
+    if threads:
+        _beat(stack, "usage", usage.flush, seconds=FLUSH_SECONDS)
     return usage
 
 
-def _open_store(
-    folder: DataFolder | None, clock: Clock
-) -> tuple[FlagStore, SignInCodes, SnapshotFile | None]:
-    if folder is None:
-        return MemoryFlagStore(clock), MemorySignInCodes(), None
-    snapshot_file = JsonSnapshotFile(folder.snapshot)
-    store = open_sqlite_store(folder.database, clock=clock, snapshot_file=snapshot_file)
-    return store, sign_in_codes_beside(store), snapshot_file
-
-
 def _parameter_sources(settings: Settings) -> list[ParameterSource]:
-    """The file before the environment: it is the one that can be changed while the server runs."""
-    sources: list[ParameterSource] = (
-        [FileParameters(settings.parameters_file)] if settings.parameters_file else []
-    )
+    """The environment last: the others are those that can be changed while the server runs."""
+    sources: list[ParameterSource] = []
+    if settings.parameters_file:
+        sources.append(FileParameters(settings.parameters_file))
+    if settings.parameter_path:
+        from burgee.adapters.aws.ssm import SsmParameters
+
+        sources.append(SsmParameters(aws_client("ssm"), settings.parameter_path))
     return [*sources, EnvironmentParameters(os.environ)]
-
-
-def _tokens(
-    settings: Settings, folder: DataFolder | None, clock: Clock, stack: ExitStack
-) -> tuple[RsaTokenSigner, RsaTokenVerifier]:
-    """The local key signs; what it signed is believed, and what the other issuer signed that is set up."""
-    signer = RsaTokenSigner(_signing_key(settings, folder))
-    sources = tuple(_other_keys(settings, stack))
-    rules = ClaimRules(
-        algorithms=tuple(settings.token_algorithms.split(",")),
-        issuer=settings.token_issuer,
-        audience=settings.token_audience,
-        identity=(settings.token_identity,) if settings.token_identity else ("userId", "sub"),
-    )
-    others = [Issuer(rules, sources)] if sources else []
-    leeway = settings.token_leeway_seconds
-    return signer, RsaTokenVerifier([signer.public_pem], clock, leeway_seconds=leeway, others=others)
-
-
-def _other_keys(settings: Settings, stack: ExitStack) -> Iterator[KeySource]:
-    if settings.public_key:
-        yield PemKeys([_public_key(settings.public_key)])
-    if settings.jwks_url:
-        # Only this needs the HTTP client, whose import is paid by every start.
-        from burgee.adapters.jwks import JwksKeys
-
-        keys = JwksKeys(settings.jwks_url, max_age=settings.jwks_max_age_seconds)
-        stack.callback(keys.close)
-        keys.start()
-        yield keys
-
-
-def _signing_key(settings: Settings, folder: DataFolder | None) -> bytes:
-    if settings.signing_key:
-        return load_signing_key(Path(settings.signing_key))
-    if folder is None:
-        return new_signing_key()
-    return load_or_make_signing_key(folder.signing_key)
-
-
-def _public_key(text: str) -> bytes:
-    """The PEM that `text` is, or that stands in the file it names."""
-    if "-----BEGIN" in text:
-        # A variable in an env file has one line: its line ends may be written as \n.
-        return text.replace("\\n", "\n").encode()
-    try:
-        with Path(text).open("rb") as file:
-            return file.read(_LARGEST_KEY_BYTES)
-    except OSError as error:
-        message = f"BURGEE_PUBLIC_KEY: {text} cannot be read: {error.strerror}"
-        raise ConfigurationError(message) from error

@@ -1,0 +1,89 @@
+"""Overrides, read for one evaluation at a time: of a subject that the snapshot's filter names."""
+
+from base64 import b64decode
+from collections.abc import Callable
+
+import msgspec
+
+from burgee.adapters.aws.dynamodb_calls import DynamoCalls, Item
+from burgee.errors import StoreDamagedError
+from burgee.model.flag import Flag, FlagStatus
+from burgee.model.override import Override
+
+READ_SECONDS = 1.0
+"""How long one read may hold up an evaluation, which then goes on without overrides."""
+
+
+class DynamoOverrideReads:
+    """Overrides in the table of the source systems (userId, flagId); an OverrideReads.
+
+    Items that Burgee wrote carry the override as `document`; those of the source have a status only. `flags`
+    gives the flag of an id, and `flag_id` the id of a flag set's key, None where it is not served.
+    """
+
+    def __init__(
+        self,
+        calls: DynamoCalls,
+        table: str,
+        *,
+        flags: Callable[[str], Flag | None],
+        flag_id: Callable[[str, str], str | None],
+    ) -> None:
+        self._calls, self._table = calls, table
+        self._flags, self._flag_id = flags, flag_id
+
+    def override(self, flag_set: str, flag_key: str, targeting_key: str) -> Override | None:
+        found = self._flag_id(flag_set, flag_key)
+        if found is None or not targeting_key:
+            return None
+        request = {
+            "TableName": self._table,
+            "Key": {"userId": {"S": targeting_key}, "flagId": {"S": found}},
+            "ConsistentRead": True,
+        }
+        item = self._calls.call("GetItem", request, deadline_seconds=READ_SECONDS).get("Item")
+        return self._override(item) if item else None
+
+    def overrides_of_subject(self, targeting_key: str, *, limit: int) -> tuple[Override, ...]:
+        if not targeting_key:
+            return ()
+        request = {
+            "TableName": self._table,
+            "KeyConditionExpression": "userId = :subject",
+            "ExpressionAttributeValues": {":subject": {"S": targeting_key}},
+            "ConsistentRead": True,
+        }
+        items = self._calls.query(request, deadline_seconds=READ_SECONDS)
+        found = [each for each in map(self._override, items) if each is not None]
+        return tuple(sorted(found, key=_place)[:limit])
+
+    def _override(self, item: Item) -> Override | None:
+        """The override that an item is; one of a flag that is not served is none."""
+        document = item.get("document")
+        try:
+            if document is not None:
+                content = b64decode(document["B"]) if "B" in document else document["S"]
+                return msgspec.json.decode(content, type=Override)
+            flag = self._flags(item["flagId"]["S"])
+            return _of_source(item, flag) if flag is not None else None
+        except (KeyError, TypeError, ValueError, msgspec.DecodeError) as error:
+            raise StoreDamagedError(f"an override in {self._table} cannot be read: {error}") from error
+
+
+def _of_source(item: Item, flag: Flag) -> Override:
+    """An item as the Real-Dev-Squad service writes it (reference source-systems.md section 1)."""
+    updated_at = float(item.get("updatedAt", {}).get("N", 0))
+    return Override(
+        flag_set=flag.flag_set,
+        flag_key=flag.key,
+        targeting_key=item["userId"]["S"],
+        status=FlagStatus(item["status"]["S"]),
+        created_at=float(item.get("createdAt", {}).get("N", 0)),
+        created_by=item.get("createdBy", {}).get("S", ""),
+        updated_at=updated_at,
+        updated_by=item.get("updatedBy", {}).get("S", ""),
+    )
+
+
+def _place(override: Override) -> tuple[str, str]:
+    return override.flag_set, override.flag_key

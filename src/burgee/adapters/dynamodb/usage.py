@@ -1,0 +1,180 @@
+"""DynamoUsageStore: counts of evaluations, added to by every machine."""
+
+import hashlib
+import logging
+import random
+import time
+import uuid
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import msgspec
+
+from burgee.adapters.dynamodb.client import Cancelled, DynamoClient, Item, pages
+from burgee.adapters.dynamodb.items import float_of, int_of, number, text, text_of
+from burgee.adapters.dynamodb.layout import main_key
+from burgee.adapters.dynamodb.tables import TTL_ATTRIBUTE, TableNames
+from burgee.errors import UnavailableError
+from burgee.model.resolution import Reason
+from burgee.model.usage import UsageCount
+
+KEPT_SECONDS = 92 * 86_400
+"""After this DynamoDB deletes the counts of an hour; `purge` hides them before."""
+
+AT_ONCE = 99
+_ATTEMPTS = 12
+_PURGED = main_key("usage-purged", "usage-purged")
+_NOT_LATER = "attribute_not_exists(lastAt) OR lastAt < :last"
+_log = logging.getLogger("burgee.usage")
+
+
+class DynamoUsageStore:
+    """UsageStore of any number of machines.
+
+    Counts are added a hundred at a time. Where the store fails on the way, what follows is lost rather than
+    counted twice by whoever tries again.
+    """
+
+    def __init__(self, client: DynamoClient, names: TableNames) -> None:
+        self._client, self._table = client, names.main
+
+    def add(self, counts: Sequence[UsageCount]) -> None:
+        for index, some in enumerate(pages(_updates(_summed(counts)), AT_ONCE)):
+            try:
+                self._add(some)
+            except UnavailableError as error:
+                if index == 0:
+                    raise
+                _log.warning("usage.lost", extra={"problem": str(error)})
+                return
+
+    def counts(self, flag_set: str, flag_key: str, *, since: int) -> tuple[UsageCount, ...]:
+        first = max(0, since, self._purged())
+        items = self._client.query(
+            self._table,
+            "pk = :pk AND sk >= :first",
+            ExpressionAttributeValues={
+                ":pk": text(_partition(flag_set, flag_key)),
+                ":first": text(f"{first:012d}"),
+            },
+        )
+        found = [_count(item) for item in items]
+        return tuple(sorted(found, key=lambda each: (each.hour, each.variant, each.reason.value)))
+
+    def last_evaluated(self, flags: Collection[tuple[str, str]]) -> dict[tuple[str, str], float]:
+        items = self._client.get_many((self._table, _last_key(*flag)) for flag in flags)
+        return {
+            (text_of(item, "flagSet"), text_of(item, "flagKey")): float_of(item, "lastAt")
+            for _, item in items
+        }
+
+    def purge(self, *, before: int) -> None:
+        if before > self._purged():
+            self._client.call("put_item", TableName=self._table, Item={**_PURGED, "before": number(before)})
+
+    def close(self) -> None:
+        """The client is closed by whoever opened it."""
+
+    def _purged(self) -> int:
+        item = self._client.get(self._table, _PURGED)
+        return 0 if item is None else int_of(item, "before")
+
+    def _add(self, updates: Sequence["_Update"]) -> None:
+        """One transaction; an update that is not the latest of its item only counts."""
+        later = [True] * len(updates)
+        token = uuid.uuid4().hex
+        for attempt in range(_ATTEMPTS):
+            items = [
+                {"Update": update.request(self._table, is_latest=is_latest)}
+                for update, is_latest in zip(updates, later, strict=True)
+            ]
+            try:
+                self._client.call("transact_write_items", TransactItems=items, ClientRequestToken=token)
+            except Cancelled as refusal:
+                for index, reason in enumerate(refusal.reasons):
+                    if reason == "ConditionalCheckFailed":
+                        later[index] = False
+                token = uuid.uuid4().hex
+                time.sleep(random.uniform(0, min(0.3, 0.01 * 2**attempt)))  # noqa: S311
+            else:
+                return
+        raise UnavailableError("others keep counting the same flags; try again")
+
+
+class _Update:
+    """More of one item: `count` added, `last` where it is later."""
+
+    def __init__(self, key: Item, fixed: Item, *, count: int, last: float) -> None:
+        self._key, self._fixed, self._count, self._last = key, fixed, count, last
+
+    def request(self, table: str, *, is_latest: bool) -> dict[str, Any]:
+        names = {f"#{name}": name for name in self._fixed} | {"#count": "count"}
+        values: dict[str, Any] = {f":{name}": value for name, value in self._fixed.items()}
+        sets = [f"#{name} = :{name}" for name in self._fixed]
+        values[":count"] = number(self._count)
+        body: dict[str, Any] = {"TableName": table, "Key": self._key}
+        if is_latest:
+            sets.append("lastAt = :last")
+            values[":last"] = number(float(self._last))
+            body["ConditionExpression"] = _NOT_LATER
+        body["UpdateExpression"] = f"SET {', '.join(sets)} ADD #count :count"
+        return body | {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
+
+
+def _summed(counts: Sequence[UsageCount]) -> list[UsageCount]:
+    """`counts` with each outcome once."""
+    summed: dict[tuple[str, str, int, str, str], UsageCount] = {}
+    for each in counts:
+        key = (each.flag_set, each.flag_key, each.hour, each.variant, each.reason.value)
+        known = summed.get(key)
+        summed[key] = each if known is None else _sum(known, each)
+    return list(summed.values())
+
+
+def _sum(known: UsageCount, more: UsageCount) -> UsageCount:
+    last_at = max(known.last_at, more.last_at)
+    return msgspec.structs.replace(known, count=known.count + more.count, last_at=last_at)
+
+
+def _updates(counts: Sequence[UsageCount]) -> list[_Update]:
+    updates = []
+    flags: dict[tuple[str, str], tuple[int, float]] = {}
+    for each in counts:
+        flag = (each.flag_set, each.flag_key)
+        total, last = flags.get(flag, (0, 0.0))
+        flags[flag] = (total + each.count, max(last, each.last_at))
+        outcome = hashlib.sha256(f"{each.reason.value}#{each.variant}".encode()).hexdigest()[:32]
+        fixed = {
+            "flagSet": text(each.flag_set),
+            "flagKey": text(each.flag_key),
+            "hour": number(each.hour),
+            "variant": text(each.variant),
+            "reason": text(each.reason.value),
+            TTL_ATTRIBUTE: number(each.hour + KEPT_SECONDS),
+        }
+        key = main_key(_partition(*flag), f"{each.hour:012d}#{outcome}")
+        updates.append(_Update(key, fixed, count=each.count, last=each.last_at))
+    for (flag_set, flag_key), (count, last) in flags.items():
+        fixed = {"flagSet": text(flag_set), "flagKey": text(flag_key)}
+        updates.append(_Update(_last_key(flag_set, flag_key), fixed, count=count, last=last))
+    return updates
+
+
+def _count(item: Item) -> UsageCount:
+    return UsageCount(
+        flag_set=text_of(item, "flagSet"),
+        flag_key=text_of(item, "flagKey"),
+        hour=int_of(item, "hour"),
+        variant=text_of(item, "variant"),
+        reason=Reason(text_of(item, "reason")),
+        count=int_of(item, "count"),
+        last_at=float_of(item, "lastAt"),
+    )
+
+
+def _partition(flag_set: str, flag_key: str) -> str:
+    return f"usage#{flag_set}#{flag_key}"
+
+
+def _last_key(flag_set: str, flag_key: str) -> Item:
+    return main_key(f"usage-last#{flag_set}#{flag_key}", "last")

@@ -1,0 +1,283 @@
+"""The Lambda function that evaluates: no web framework, no boto3, one read of S3 at a cold start.
+
+docs/decisions/0042-evaluation-on-lambda.md says why each import stands where it stands; a test holds them.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from burgee.adapters.aws.credentials import CredentialSource
+from burgee.adapters.kept_snapshot import KeptSnapshot
+from burgee.engine.program import Program, compile_program
+from burgee.entrypoints.lambdas.evaluate_settings import read_evaluate_settings
+from burgee.entrypoints.lambdas.lazy_tokens import LazyTokens
+from burgee.errors import MalformedError
+from burgee.formats.strict_json import encode
+from burgee.model.flag import Flag
+from burgee.model.override import Override
+from burgee.model.snapshot import Snapshot
+from burgee.service.applied_overrides import AppliedOverrides
+from burgee.service.authentication import Authentication
+from burgee.service.catalogue import LiveCatalogue
+from burgee.service.sdk_key_verifier import SdkKeyVerifier
+from burgee.service.snapshot_following import SnapshotFollower
+from burgee.service.snapshot_names import ALL, set_object
+from burgee.surfaces.http.answer import Answer
+from burgee.surfaces.http.counters import Counters, SharedCounters
+from burgee.surfaces.http.evaluation_only import EvaluationOnly
+from burgee.surfaces.http.ofrep import Ofrep
+from burgee.surfaces.lambda_events import is_http, read_event, write_answer
+
+if TYPE_CHECKING:
+    from burgee.adapters.aws.dynamodb_reads import DynamoOverrideReads
+    from burgee.ports.snapshots import SnapshotSource
+    from burgee.surfaces.http.cors import Cors
+
+METRIC_SECONDS = 60.0
+"""How often a busy sandbox writes its metrics to the log; one that turns stale does so at once."""
+
+
+class Evaluation:
+    """One sandbox: everything wired, and the snapshot read."""
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        clock: Callable[[], float] = time.time,
+        report: Callable[[str], None] = print,
+    ) -> None:
+        settings = read_evaluate_settings(environment)
+        self._environment, self._settings = environment, settings
+        self._clock, self._report = clock, report
+        self._credentials = CredentialSource(environment)
+        self._live = LiveCatalogue()
+        self._reads: DynamoOverrideReads | None = None
+        flag_set = settings.snapshot_flag_set
+        name = set_object(flag_set) if flag_set else ALL
+        folder = environment.get("TMPDIR") or "/tmp"  # noqa: S108 - checked for whose it is
+        kept = KeptSnapshot(folder, f"{settings.snapshot_source} {settings.snapshot_bucket} {name}")
+        self.follower = SnapshotFollower(
+            self._source(name),
+            self._live,
+            self._compile,
+            clock=clock,
+            interval_seconds=settings.snapshot_refresh_seconds,
+            on_stop=self._stop,
+            keep=kept.save,
+        )
+        tokens = SdkKeyVerifier(self.follower.keys, self._tokens(), clock, look=clock)
+        authentication = Authentication(tokens, clock)
+        overrides = AppliedOverrides(self, self.follower.subjects, self._live, clock=clock)
+        self._ofrep = Ofrep(
+            self._live,
+            authentication,
+            Counters(SharedCounters.create(1), 0),
+            open_to_all=False,
+            overrides=overrides,
+            has_streams=False,
+        )
+        self._api = EvaluationOnly(
+            self._ofrep,
+            self._live,
+            authentication,
+            overrides,
+            is_loaded=lambda: self.follower.is_loaded,
+            session_cookie=settings.session_cookie_name,
+        )
+        self._cors: Cors | None = None
+        self._answered = self._refused = 0
+        self._report_at = clock() + METRIC_SECONDS
+        self._was_stale = False
+        stored = kept.load()
+        if stored is None:
+            self.follower.start()
+        else:
+            self.follower.start(stored[0], kept_at=stored[1])
+
+    def handle(self, event: Any) -> dict[str, Any]:
+        """The answer to one event; to what is no request, how sure this sandbox is of its flags."""
+        self.follower.follow()
+        self._account()
+        if not is_http(event):
+            return dict(_as_json(self.follower.state()))
+        try:
+            request = read_event(event)
+        except (MalformedError, KeyError, TypeError, AttributeError) as error:
+            words = encode({"errorDetails": f"the event is no request: {error}"})
+            return {
+                "statusCode": 400,
+                "headers": {"content-type": "application/json"},
+                "body": words.decode(),
+            }
+        kind, method, path, query, headers, body, _ = request
+        answer = self._preflight(method, headers) or self._api.answer(method, path, query, headers, body)
+        self._answered += 1
+        self._refused += answer.status == 429
+        fields = (*answer.headers, *self._cors_fields(headers))
+        return write_answer(kind, answer.status, fields, b"" if method == "HEAD" else answer.body)
+
+    # -- overrides, read when the filter of the snapshot names a subject
+
+    def override(self, flag_set: str, flag_key: str, targeting_key: str) -> Override | None:
+        """As OverrideReads says."""
+        return self._override_reads().override(flag_set, flag_key, targeting_key)
+
+    def overrides_of_subject(self, targeting_key: str, *, limit: int) -> tuple[Override, ...]:
+        """As OverrideReads says."""
+        return self._override_reads().overrides_of_subject(targeting_key, limit=limit)
+
+    def _override_reads(self) -> "DynamoOverrideReads":
+        if self._reads is None:
+            from burgee.adapters.aws.dynamodb_calls import open_dynamodb
+            from burgee.adapters.aws.dynamodb_reads import DynamoOverrideReads
+
+            calls = open_dynamodb(self._environment, credentials=self._credentials)
+            self._reads = DynamoOverrideReads(
+                calls, self._settings.override_table, flags=self._flag_by_id, flag_id=self._flag_id
+            )
+        return self._reads
+
+    def _flag_by_id(self, flag_id: str) -> Flag | None:
+        for program in self._live.current.programs.values():
+            for flag in program.flags.values():
+                if flag.source.id == flag_id:
+                    return flag.source
+        return None
+
+    def _flag_id(self, flag_set: str, key: str) -> str | None:
+        program = self._live.current.programs.get(flag_set)
+        flag = program.flags.get(key) if program is not None else None
+        return flag.source.id if flag is not None else None
+
+    # -- wiring
+
+    def _source(self, name: str) -> "SnapshotSource":
+        settings = self._settings
+        if settings.snapshot_source == "dynamodb":
+            from burgee.adapters.aws.dynamodb_calls import open_dynamodb
+            from burgee.adapters.aws.dynamodb_snapshots import DynamoObjects, DynamoSource
+
+            calls = open_dynamodb(self._environment, credentials=self._credentials)
+            return DynamoSource(DynamoObjects(calls, settings.table), name)
+        from burgee.adapters.aws.s3_snapshots import S3Source, open_s3
+
+        objects = open_s3(
+            self._environment,
+            bucket=settings.snapshot_bucket,
+            prefix=settings.snapshot_prefix,
+            credentials=self._credentials,
+        )
+        return S3Source(objects, name)
+
+    def _tokens(self) -> LazyTokens:
+        settings = self._settings
+        read_pem: Callable[[], str] | None = None
+        if settings.public_key:
+
+            def read_pem() -> str:
+                return settings.public_key
+
+        elif settings.public_key_parameter:
+
+            def read_pem() -> str:
+                from burgee.adapters.aws.parameter_reads import read_parameter
+
+                name = settings.public_key_parameter
+                return read_parameter(self._environment, name, credentials=self._credentials)
+
+        return LazyTokens(
+            read_pem,
+            clock=self._clock,
+            issuer=settings.token_issuer,
+            audience=settings.token_audience,
+            identity=(settings.token_identity,) if settings.token_identity else ("userId", "sub"),
+            algorithms=tuple(settings.token_algorithms.split(",")),
+            leeway_seconds=settings.token_leeway_seconds,
+        )
+
+    def _compile(self, snapshot: Snapshot, previous: Program | None) -> Program:
+        fractional = self._settings.fractional
+        return compile_program(
+            snapshot, fractional=fractional, clock=self._clock, previous=previous, puts_off=True
+        )
+
+    def _stop(self, is_stopped: bool) -> None:
+        self._ofrep.stop(is_stopped)
+
+    # -- pages of other sites
+
+    def _preflight(self, method: str, headers: dict[bytes, bytes]) -> Answer | None:
+        if method != "OPTIONS" or not self._cors_fields(headers):
+            return None
+        from burgee.surfaces.http.cors import PREFLIGHT
+
+        return Answer(200, PREFLIGHT)
+
+    def _cors_fields(self, headers: dict[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
+        """Nothing without the setting, and its module only for a page that calls."""
+        if not self._settings.cors_origins:
+            return ()
+        origin = headers.get(b"origin")
+        if self._cors is None:
+            from burgee.surfaces.http.cors import Cors
+
+            self._cors = Cors.from_text(self._settings.cors_origins)
+        return self._cors.headers(origin.decode("latin-1") if origin is not None else None)
+
+    # -- metrics
+
+    def _account(self) -> None:
+        """Metrics in CloudWatch's embedded format: one line a minute, and one when the flags turn stale."""
+        now, state = self._clock(), self.follower.state()
+        if now < self._report_at and state.stale == self._was_stale:
+            return
+        self._report_at, self._was_stale = now + METRIC_SECONDS, state.stale
+        names = ("Evaluations", "EvaluationsRefused", "SnapshotAgeSeconds", "SnapshotStale")
+        seconds = {"SnapshotAgeSeconds"}
+        line = {
+            "_aws": {
+                "Timestamp": int(now * 1000),
+                "CloudWatchMetrics": [
+                    {
+                        "Namespace": "Burgee",
+                        "Dimensions": [["Function"]],
+                        "Metrics": [
+                            {"Name": name, "Unit": "Seconds" if name in seconds else "Count"}
+                            for name in names
+                        ],
+                    }
+                ],
+            },
+            "Function": "evaluate",
+            "Evaluations": self._answered,
+            "EvaluationsRefused": self._refused,
+            "SnapshotAgeSeconds": state.age_seconds or 0.0,
+            "SnapshotStale": int(state.stale),
+        }
+        self._answered = self._refused = 0
+        self._report(encode(line).decode())
+
+
+_running: Evaluation | None = None
+
+
+def handler(event: Any, _context: Any) -> dict[str, Any]:
+    """Lambda's entry."""
+    global _running
+    if _running is None:
+        _running = Evaluation(os.environ)
+    return _running.handle(event)
+
+
+def _as_json(value: Any) -> Any:
+    import msgspec
+
+    return msgspec.to_builtins(value)
+
+
+if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
+    # The start of a sandbox has a whole processor, a call only its share: everything is read here.
+    _running = Evaluation(os.environ)

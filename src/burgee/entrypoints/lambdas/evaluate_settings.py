@@ -1,0 +1,62 @@
+"""The settings of the evaluation function: few, and read without what reads all the others.
+
+They have the names and the meaning of docs/reference/settings.md.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from burgee.errors import ConfigurationError
+from burgee.model.flag_set import FractionalGeneration
+
+SOURCES = ("s3", "dynamodb")
+
+
+class EvaluateSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the function needs to know. `snapshot_flag_set` "" is all of them."""
+
+    snapshot_source: str = "s3"
+    snapshot_bucket: str = ""
+    snapshot_prefix: str = "snapshots/"
+    snapshot_flag_set: str = ""
+    snapshot_refresh_seconds: float = 5.0
+    table: str = "burgee"
+    override_table: str = "featureFlagUserMapping"
+    public_key: str = ""
+    public_key_parameter: str = ""
+    token_issuer: str = ""
+    token_audience: str = ""
+    token_identity: str = ""
+    token_algorithms: str = "RS256"  # noqa: S105 - names of algorithms
+    token_leeway_seconds: int = 0
+    session_cookie_name: str = ""
+    cors_origins: str = ""
+    fractional: FractionalGeneration = FractionalGeneration.V2
+
+
+def read_evaluate_settings(environment: Mapping[str, str]) -> EvaluateSettings:
+    """The settings. Raises ConfigurationError with every problem, one a line."""
+    found: dict[str, object] = {}
+    problems = []
+    for field in msgspec.structs.fields(EvaluateSettings):
+        name = f"BURGEE_{field.name.upper()}"
+        text = environment.get(name, "")
+        if not text:
+            continue
+        try:
+            found[field.name] = msgspec.convert(text, field.type, strict=False)
+        except msgspec.ValidationError:
+            problems.append(f"{name}: {text!r} cannot be understood")
+    settings = EvaluateSettings(**found)  # type: ignore[arg-type]
+    if settings.snapshot_source not in SOURCES:
+        problems.append(f"BURGEE_SNAPSHOT_SOURCE: this function reads from {' or '.join(SOURCES)}")
+    elif settings.snapshot_source == "s3" and not settings.snapshot_bucket:
+        problems.append("BURGEE_SNAPSHOT_BUCKET: the bucket of the snapshots is not named")
+    if not 0.5 <= settings.snapshot_refresh_seconds <= 3_600:
+        problems.append("BURGEE_SNAPSHOT_REFRESH_SECONDS: 0.5 to 3600 seconds")
+    if not 0 <= settings.token_leeway_seconds <= 60:
+        problems.append("BURGEE_TOKEN_LEEWAY_SECONDS: 0 to 60 seconds")
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    return settings

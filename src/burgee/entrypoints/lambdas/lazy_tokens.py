@@ -1,0 +1,95 @@
+"""Tokens of another issuer, by a key that is fetched when the first such token arrives.
+
+Most callers show an SDK key: their function never reads the key, nor imports what verifies by it.
+"""
+
+import logging
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from burgee.errors import ConfigurationError, KeysUnavailableError, UnauthenticatedError, UnavailableError
+from burgee.ports.clock import Clock
+from burgee.ports.identity import TokenClaims
+
+if TYPE_CHECKING:
+    from burgee.adapters.tokens import RsaTokenVerifier
+
+_log = logging.getLogger("burgee.keys")
+
+KEY_SECONDS = 300.0
+"""How long a key is believed before it is read again."""
+
+RETRY_SECONDS = 5.0
+"""After a failure. It is never remembered longer than this, and a key that is known stays."""
+
+
+class LazyTokens:
+    """A TokenVerifier by the PEM that `read_pem` gives; None where no other issuer is believed.
+
+    `read_pem` may raise UnavailableError.
+    """
+
+    def __init__(
+        self,
+        read_pem: Callable[[], str] | None,
+        *,
+        clock: Clock,
+        issuer: str = "",
+        audience: str = "",
+        identity: tuple[str, ...] = ("userId", "sub"),
+        algorithms: tuple[str, ...] = ("RS256",),
+        leeway_seconds: float = 0,
+    ) -> None:
+        self._read_pem, self._clock = read_pem, clock
+        self._issuer, self._audience, self._identity = issuer, audience, identity
+        self._algorithms, self._leeway = algorithms, leeway_seconds
+        self._pem = ""
+        self._verifier: RsaTokenVerifier | None = None
+        self._look_at = -math.inf
+        self._generation = 0
+
+    def verify(self, token: str) -> TokenClaims:
+        """As TokenVerifier says."""
+        if token.count(".") != 2 or self._read_pem is None:
+            raise UnauthenticatedError("this is neither a key nor a token that is known here")
+        if self._clock() >= self._look_at:
+            self._look(self._read_pem)
+        if self._verifier is None:
+            raise KeysUnavailableError("the key that verifies tokens cannot be read now")
+        return self._verifier.verify(token)
+
+    def generation(self) -> int:
+        """Another number once the key has changed."""
+        if self._verifier is not None and self._read_pem is not None and self._clock() >= self._look_at:
+            self._look(self._read_pem)
+        return self._generation
+
+    def await_keys(self) -> None:
+        """There is never a look-up under way."""
+
+    def _look(self, read_pem: Callable[[], str]) -> None:
+        now = self._clock()
+        try:
+            pem = read_pem()
+            if pem != self._pem:
+                self._verifier = self._made(pem)
+                self._pem = pem
+                self._generation += 1
+        except (UnavailableError, ConfigurationError) as error:
+            self._look_at = now + RETRY_SECONDS
+            _log.warning("keys.unreadable", extra={"problem": str(error)})
+        else:
+            self._look_at = now + KEY_SECONDS
+
+    def _made(self, pem: str) -> "RsaTokenVerifier":
+        from burgee.adapters.token_claims import ClaimRules
+        from burgee.adapters.tokens import Issuer, PemKeys, RsaTokenVerifier
+
+        rules = ClaimRules(
+            algorithms=self._algorithms, issuer=self._issuer, audience=self._audience, identity=self._identity
+        )
+        source = PemKeys([pem.replace("\\n", "\n").encode()])
+        return RsaTokenVerifier(
+            [], self._clock, leeway_seconds=self._leeway, others=[Issuer(rules, (source,))]
+        )

@@ -1,0 +1,67 @@
+"""The contracts that memory and SQLite are held to, on DynamoDB."""
+
+import pytest
+
+boto3 = pytest.importorskip("boto3")
+
+from burgee.adapters.dynamodb.client import DynamoClient  # noqa: E402
+from burgee.adapters.dynamodb.flag_store import DynamoFlagStore  # noqa: E402
+from burgee.adapters.dynamodb.overrides import DynamoOverrideStore  # noqa: E402
+from burgee.adapters.dynamodb.sdk_keys import DynamoSdkKeys  # noqa: E402
+from burgee.adapters.dynamodb.sign_in_codes import DynamoSignInCodes  # noqa: E402
+from burgee.adapters.dynamodb.tables import TableNames  # noqa: E402
+from burgee.adapters.dynamodb.usage import DynamoUsageStore  # noqa: E402
+from burgee.ports import (  # noqa: E402
+    Clock,
+    FlagStore,
+    OverrideStore,
+    SdkKeyStore,
+    SignInCodes,
+    UsageStore,
+)
+from burgee.testing.builders import THE_DAY  # noqa: E402
+from burgee.testing.contracts import (  # noqa: E402
+    FlagStoreContract,
+    OverrideStoreContract,
+    SignInCodesContract,
+    UsageStoreContract,
+)
+from burgee.testing.sdk_key_store_contract import SdkKeyStoreContract  # noqa: E402
+
+pytestmark = pytest.mark.aws
+
+
+class OnDynamo:
+    @pytest.fixture(autouse=True)
+    def _tables(self, client: DynamoClient) -> None:
+        self.client = client
+
+
+class TestDynamoFlagStore(OnDynamo, FlagStoreContract):
+    def make_store(self, clock: Clock) -> FlagStore:
+        return DynamoFlagStore(self.client, clock)
+
+
+class TestDynamoOverrideStore(OnDynamo, OverrideStoreContract):
+    def make_flag_store(self, clock: Clock) -> FlagStore:
+        return DynamoFlagStore(self.client, clock)
+
+    def make_store(self, flags: FlagStore) -> OverrideStore:
+        assert isinstance(flags, DynamoFlagStore)
+        return DynamoOverrideStore(flags)
+
+
+class TestDynamoSdkKeys(OnDynamo, SdkKeyStoreContract):
+    def make_store(self) -> tuple[SdkKeyStore, FlagStore]:
+        store = DynamoFlagStore(self.client, lambda: THE_DAY)
+        return DynamoSdkKeys(store), store
+
+
+class TestDynamoSignInCodes(OnDynamo, SignInCodesContract):
+    def make_codes(self) -> SignInCodes:
+        return DynamoSignInCodes(self.client, TableNames())
+
+
+class TestDynamoUsageStore(OnDynamo, UsageStoreContract):
+    def make_usage_store(self) -> UsageStore:
+        return DynamoUsageStore(self.client, TableNames())
