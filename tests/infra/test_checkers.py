@@ -21,12 +21,12 @@ CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
 CFN_LINT = [str(Path(sys.executable).parent / "cfn-lint"), "--non-zero-exit-code", "warning"]
 
 
-@pytest.mark.parametrize("which", ["serverless", "container"])
+@pytest.mark.parametrize("which", ["serverless", "container", "deploy-role"])
 def test_cfn_lint_has_nothing_to_say_about_what_is_deployed(
     which: str, translated_path: Path, run: Run
 ) -> None:
-    path = translated_path if which == "serverless" else CONTAINER
-    done = run([*CFN_LINT, str(path)])
+    paths = {"serverless": translated_path, "container": CONTAINER, "deploy-role": INFRA / "deploy-role.yaml"}
+    done = run([*CFN_LINT, str(paths[which])])
     assert (done.returncode, done.stdout) == (0, "")
 
 
