@@ -14,7 +14,6 @@ from burgee.testing.aws.api_front import ApiFront
 from burgee.testing.aws.front_events import Kind, Route
 from burgee.testing.aws.lambda_function import LambdaFunction
 
-
 pytestmark = pytest.mark.aws
 pytest.importorskip("awslambdaric")
 pytest.importorskip("mangum")
