@@ -23,7 +23,6 @@ from burgee.testing.server import Server, running_server
 
 CORS = pytest.mark.skip(reason="slice C (CORS): BURGEE_CORS_ORIGINS")
 SIGN_IN = pytest.mark.skip(reason="slice B (sign-in): tokens of another issuer, and its cookie")
-AWS = pytest.mark.skip(reason="AWS: the serverless profile")
 
 FLAGS = "/feature-flags"
 REFUSED = "CORS policy does not allow access from this origin."
@@ -294,11 +293,6 @@ def test_row_62_the_cookie_is_found_among_others(get: Get, issuer: Issuer) -> No
         f"a=1; rds-session={token}",
     ):
         assert get(cookie).status_code == 200
-
-
-@AWS
-def test_row_63_the_public_key_comes_from_a_parameter_by_environment() -> None:
-    raise AssertionError("to be written with the adapter of the parameter store")
 
 
 @SIGN_IN

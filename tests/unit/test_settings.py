@@ -66,6 +66,10 @@ def test_every_setting_is_read() -> None:
         "BURGEE_FLAG_TABLE": "flags-flags",
         "BURGEE_OVERRIDE_TABLE": "flags-overrides",
         "BURGEE_BUDGET_TABLE": "flags-budgets",
+        "BURGEE_LIMITED_FUNCTIONS": " manage,evaluate=all ",
+        "BURGEE_LIMITER_FUNCTION": "limiter",
+        "BURGEE_PARAMETER_PATH": "/burgee/production",
+        "BURGEE_PUBLIC_KEY_PARAMETER": "/keys/public",
         "BURGEE_SOMETHING_ELSE": "is passed over",
     }
     settings = Settings.from_mapping(env)
@@ -113,6 +117,10 @@ def test_every_setting_is_read() -> None:
         flag_table="flags-flags",
         override_table="flags-overrides",
         budget_table="flags-budgets",
+        limited_functions="manage,evaluate=all",
+        limiter_function="limiter",
+        parameter_path="/burgee/production/",
+        public_key_parameter="/keys/public",
     )
     assert (settings.limits.streams, settings.limits.connections) == (10, 20)
     assert settings.budget_rules == BudgetRules(
@@ -126,7 +134,7 @@ def test_every_setting_is_read() -> None:
     )
     default = Settings()
     same = [name for name in Settings.__struct_fields__ if getattr(settings, name) == getattr(default, name)]
-    assert same == []
+    assert same == ["store"]  # dynamodb refuses files and webhooks, which stand above
 
 
 def test_an_empty_value_is_no_value() -> None:
@@ -187,6 +195,9 @@ def test_an_empty_value_is_no_value() -> None:
             ["https://a", r"regex:https://\w+\.a\.com"],
             ["*", "null", "a", "regex:.*", "regex:("],
         ),
+        ("STORE", ["sqlite", " DynamoDB "], ["dynamo", "memory"]),
+        ("LIMITED_FUNCTIONS", ["a", "a, b=all"], ["a b", "a:1", "a,a", "a=b"]),
+        ("PARAMETER_PATH", ["/a", "/a/b.c_d-e/"], ["a/", "/", "/a//b", "/a b", "//"]),
         ("HOST", ["localhost", "::1", "127.0.0.2"], ["http://a", "a b", "127.0.0.1:80"]),
     ],
 )
@@ -209,7 +220,7 @@ def test_every_problem_is_in_one_message() -> None:
 def test_a_server_that_others_reach_needs_a_key(host: str) -> None:
     with pytest.raises(ConfigurationError, match="BURGEE_PUBLIC_KEY"):
         Settings.from_mapping({"BURGEE_HOST": host})
-    for key in ("BURGEE_PUBLIC_KEY", "BURGEE_SIGNING_KEY", "BURGEE_JWKS_URL"):
+    for key in ("BURGEE_PUBLIC_KEY", "BURGEE_SIGNING_KEY", "BURGEE_JWKS_URL", "BURGEE_PUBLIC_KEY_PARAMETER"):
         assert not Settings.from_mapping({"BURGEE_HOST": host, key: "https://a/k"}).is_loopback
 
 
@@ -223,6 +234,7 @@ def test_a_server_that_others_reach_needs_a_key(host: str) -> None:
         ({"BURGEE_ENVIRONMENT": "PRODUCTION", "ENVIRONMENT": "DEVELOPMENT"}, "rds-session"),
         ({"BURGEE_PUBLIC_KEY": "key.pem"}, "rds-session-development"),
         ({"BURGEE_JWKS_URL": "https://a/k"}, "rds-session-development"),
+        ({"BURGEE_PUBLIC_KEY_PARAMETER": "k"}, "rds-session-development"),
         ({"SESSION_COOKIE_NAME": "mine"}, "mine"),
         ({"SESSION_COOKIE_NAME": "mine", "ENVIRONMENT": "PRODUCTION"}, "mine"),
         ({"BURGEE_SESSION_COOKIE_NAME": "ours", "SESSION_COOKIE_NAME": "mine"}, "ours"),
@@ -230,6 +242,32 @@ def test_a_server_that_others_reach_needs_a_key(host: str) -> None:
 )
 def test_the_session_cookie_is_named_as_the_source_system_names_it(env: dict[str, str], cookie: str) -> None:
     assert Settings.from_mapping(env).session_cookie == cookie
+
+
+def test_the_store_is_read() -> None:
+    assert Settings.from_mapping({"BURGEE_STORE": "DynamoDB"}).store is StoreKind.DYNAMODB
+
+
+@pytest.mark.parametrize(
+    ("env", "parameter"),
+    [
+        ({}, ""),
+        ({"ENVIRONMENT": "PRODUCTION"}, ""),
+        ({"BURGEE_STORE": "dynamodb"}, ""),
+        ({"BURGEE_STORE": "dynamodb", "ENVIRONMENT": "PRODUCTION"}, "PROD_RDS_BACKEND_PUBLIC_KEY"),
+        ({"BURGEE_STORE": "dynamodb", "ENVIRONMENT": "DEVELOPMENT"}, "STAGING_RDS_BACKEND_PUBLIC_KEY"),
+        ({"BURGEE_STORE": "dynamodb", "ENVIRONMENT": "TESTING"}, "publickey"),
+        ({"BURGEE_STORE": "dynamodb", "ENVIRONMENT": "PRODUCTION", "BURGEE_PUBLIC_KEY": "k.pem"}, ""),
+        ({"BURGEE_STORE": "dynamodb", "ENVIRONMENT": "PRODUCTION", "BURGEE_JWKS_URL": "https://a/k"}, ""),
+        ({"RDS_BACKEND_PUBLIC_KEY_NAME": "named"}, "named"),
+        ({"BURGEE_PUBLIC_KEY_PARAMETER": "ours", "RDS_BACKEND_PUBLIC_KEY_NAME": "named"}, "ours"),
+        ({"BURGEE_PUBLIC_KEY_PARAMETER": "ours", "BURGEE_PUBLIC_KEY": "k.pem"}, "ours"),
+    ],
+)
+def test_row_63_the_key_parameter_is_named_as_the_source_system_names_it(
+    env: dict[str, str], parameter: str
+) -> None:
+    assert Settings.from_mapping(env).key_parameter == parameter
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
