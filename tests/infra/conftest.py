@@ -1,4 +1,4 @@
-"""The template as CloudFormation sees it, and the tools that read it, as processes of their own environments."""
+"""The template as CloudFormation sees it, and the tools that read it, run as processes."""
 
 import os
 import subprocess
