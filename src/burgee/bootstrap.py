@@ -270,6 +270,11 @@ class _Tables(NamedTuple):
 
 
 def _open_tables(settings: Settings, clock: Clock) -> _Tables:
+    if settings.webhook_url or settings.audit_files:
+        raise ConfigurationError(
+            "BURGEE_STORE: on dynamodb the audit leaves by the table's stream, "
+            "not by BURGEE_WEBHOOK_URL or BURGEE_AUDIT_FILES"
+        )
     # Only this needs boto3, whose import is paid by every start.
     from burgee.adapters.aws.session import aws_client
     from burgee.adapters.dynamodb.access_times import DynamoAccessTimes

@@ -8,7 +8,7 @@ import pytest
 from burgee.errors import ConfigurationError
 from burgee.model.budget import BudgetMode, BudgetRules, BudgetWindow
 from burgee.model.flag_set import FractionalGeneration
-from burgee.settings import Settings
+from burgee.settings import Settings, StoreKind
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 
@@ -61,6 +61,11 @@ def test_every_setting_is_read() -> None:
         "BURGEE_WEBHOOK_URL": "https://hooks.example/a",
         "BURGEE_WEBHOOK_SECRETS": "one,two",
         "BURGEE_WEBHOOK_ALLOW_PRIVATE": "true",
+        "BURGEE_STORE": "DynamoDB",
+        "BURGEE_TABLE": "flags-main",
+        "BURGEE_FLAG_TABLE": "flags-flags",
+        "BURGEE_OVERRIDE_TABLE": "flags-overrides",
+        "BURGEE_BUDGET_TABLE": "flags-budgets",
         "BURGEE_SOMETHING_ELSE": "is passed over",
     }
     settings = Settings.from_mapping(env)
@@ -103,6 +108,11 @@ def test_every_setting_is_read() -> None:
         webhook_url="https://hooks.example/a",
         webhook_secrets="one,two",
         webhook_allow_private=True,
+        store=StoreKind.DYNAMODB,
+        table="flags-main",
+        flag_table="flags-flags",
+        override_table="flags-overrides",
+        budget_table="flags-budgets",
     )
     assert (settings.limits.streams, settings.limits.connections) == (10, 20)
     assert settings.budget_rules == BudgetRules(
@@ -246,6 +256,20 @@ def test_the_reference_lists_every_setting_and_no_other() -> None:
     ],
 )
 def test_sinks_that_cannot_work_are_refused(env: dict[str, str], problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        Settings.from_mapping(env)
+
+
+@pytest.mark.parametrize(
+    ("env", "problem"),
+    [
+        ({"BURGEE_STORE": "postgres"}, "BURGEE_STORE"),
+        ({"BURGEE_TABLE": "ab"}, "is not the name of a table"),
+        ({"BURGEE_FLAG_TABLE": "a b c"}, "is not the name of a table"),
+        ({"BURGEE_BUDGET_TABLE": "x" * 256}, "is not the name of a table"),
+    ],
+)
+def test_a_store_that_cannot_be_named_is_refused(env: dict[str, str], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         Settings.from_mapping(env)
 

@@ -171,12 +171,13 @@ class DynamoClient:
     def _attempt(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         # Imported here: 100 ms that only those pay who have a client.
         from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+        from botocore.exceptions import ConnectionError as NoConnectionError
 
         try:
             answer: dict[str, Any] = getattr(self._raw, operation)(**request)
         except ClientError as error:
             raise _reaction(error.response, operation) from error
-        except HTTPClientError as error:
+        except (HTTPClientError, NoConnectionError) as error:
             problem = UnavailableError(f"DynamoDB cannot be reached: {type(error).__name__}")
             raise _Passing(problem) from error
         except BotoCoreError as error:
