@@ -112,11 +112,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             problems.append("BURGEE_WEBHOOK_URL: it needs BURGEE_WEBHOOK_SECRETS to sign with")
         if settings.audit_files and settings.is_memory:
             problems.append("BURGEE_AUDIT_FILES: files need a data folder")
-        if settings.is_dynamodb and (settings.webhook_url or settings.audit_files):
-            problems.append(
-                "BURGEE_STORE: on dynamodb the audit leaves by the table's stream, "
-                "not by BURGEE_WEBHOOK_URL or BURGEE_AUDIT_FILES"
-            )
         if problems:
             raise ConfigurationError("\n".join(problems))
         return settings

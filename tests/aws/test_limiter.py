@@ -491,3 +491,33 @@ def test_rows_76_and_90_a_counter_that_is_gone_is_a_thousand_again(stage: Stage,
     stage.tables.delete_item(TableName="requestLimit", Key={"limitType": {"S": "pendingLimit"}})
     assert limiter(rest("GET", "/api/v1/budget"), Context())["statusCode"] == 200
     assert stage.value == 1000
+
+
+def test_it_needs_the_budget_the_record_the_key_and_the_concurrency_and_nothing_of_the_flags(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from botocore.client import BaseClient
+
+    calls, make = set[tuple[str, str]](), BaseClient._make_api_call
+
+    def note(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
+        whom = {arguments.get("TableName") or arguments.get("Name") or arguments.get("FunctionName")}
+        for item in arguments.get("TransactItems", ()):
+            whom = {part["TableName"] for part in item.values()}
+        calls.update((operation, str(each)) for each in whom)
+        return make(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", note)
+    opened = Limiter(stage.environment)
+    opened(rest("PATCH", STOP), Context())
+    opened(rest("POST", RESET, {"pendingLimit": 5}), Context())
+    opened({"intValue": 3}, Context())
+    opened.close()
+    assert {whom for _, whom in calls} == {"requestLimit", "burgee", KEY_NAME, "manage", "evaluate"}
+    assert {operation for operation, whom in calls if whom in ("requestLimit", "manage", KEY_NAME)} == {
+        "GetItem",
+        "UpdateItem",
+        "GetParameter",
+        "PutFunctionConcurrency",
+        "DeleteFunctionConcurrency",
+    }

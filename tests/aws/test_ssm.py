@@ -15,7 +15,9 @@ from burgee.adapters.aws.ssm import (
     SsmParameters,
     read_parameter,
 )
+from burgee.bootstrap import open_application
 from burgee.errors import KeysUnavailableError, UnavailableError
+from burgee.settings import MEMORY, Settings
 from burgee.testing.aws.emulators import black_hole
 from burgee.testing.aws.failing_calls import FailingCalls
 from burgee.testing.token_workshop import pem_of, public_pem_of
@@ -86,6 +88,18 @@ def test_a_failure_is_never_remembered_and_an_old_text_never_stands_in(client: A
     with pytest.raises(UnavailableError):
         parameters.parameter(NAME)
     assert parameters.parameter(NAME) == "true"
+
+
+def test_the_application_looks_for_parameters_below_the_path_before_the_environment(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BURGEE_PARAMETER_ALLOW_FLAG_DELETION", "true")
+    settings = Settings(data=MEMORY, parameter_path=PATH)
+    for text, allowed in ((None, True), ("false", False), ("true", True)):
+        if text is not None:
+            put(client, text)
+        with open_application(settings) as services:
+            assert services.parameters.is_true(NAME) is allowed
 
 
 def test_a_black_hole_is_unavailable_within_three_seconds(monkeypatch: pytest.MonkeyPatch) -> None:

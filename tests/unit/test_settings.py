@@ -61,10 +61,10 @@ def test_every_setting_is_read() -> None:
         "BURGEE_WEBHOOK_URL": "https://hooks.example/a",
         "BURGEE_WEBHOOK_SECRETS": "one,two",
         "BURGEE_WEBHOOK_ALLOW_PRIVATE": "true",
-        "BURGEE_TABLE": "main-table",
-        "BURGEE_FLAG_TABLE": "flags",
-        "BURGEE_OVERRIDE_TABLE": "overrides",
-        "BURGEE_BUDGET_TABLE": "budgets",
+        "BURGEE_TABLE": "flags-main",
+        "BURGEE_FLAG_TABLE": "flags-flags",
+        "BURGEE_OVERRIDE_TABLE": "flags-overrides",
+        "BURGEE_BUDGET_TABLE": "flags-budgets",
         "BURGEE_LIMITED_FUNCTIONS": " manage,evaluate=all ",
         "BURGEE_LIMITER_FUNCTION": "limiter",
         "BURGEE_PARAMETER_PATH": "/burgee/production",
@@ -111,10 +111,10 @@ def test_every_setting_is_read() -> None:
         webhook_url="https://hooks.example/a",
         webhook_secrets="one,two",
         webhook_allow_private=True,
-        table="main-table",
-        flag_table="flags",
-        override_table="overrides",
-        budget_table="budgets",
+        table="flags-main",
+        flag_table="flags-flags",
+        override_table="flags-overrides",
+        budget_table="flags-budgets",
         limited_functions="manage,evaluate=all",
         limiter_function="limiter",
         parameter_path="/burgee/production/",
@@ -292,6 +292,20 @@ def test_the_reference_lists_every_setting_and_no_other() -> None:
     ],
 )
 def test_sinks_that_cannot_work_are_refused(env: dict[str, str], problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        Settings.from_mapping(env)
+
+
+@pytest.mark.parametrize(
+    ("env", "problem"),
+    [
+        ({"BURGEE_STORE": "postgres"}, "BURGEE_STORE"),
+        ({"BURGEE_TABLE": "ab"}, "is not the name of a table"),
+        ({"BURGEE_FLAG_TABLE": "a b c"}, "is not the name of a table"),
+        ({"BURGEE_BUDGET_TABLE": "x" * 256}, "is not the name of a table"),
+    ],
+)
+def test_a_store_that_cannot_be_named_is_refused(env: dict[str, str], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         Settings.from_mapping(env)
 

@@ -7,6 +7,7 @@ from burgee.adapters.data_folder import DataFolder, open_data_folder
 from burgee.adapters.memory import MemoryFlagStore, MemorySignInCodes
 from burgee.adapters.memory_usage import MemoryUsageStore
 from burgee.adapters.snapshot_file import JsonSnapshotFile
+from burgee.errors import ConfigurationError
 from burgee.ports import (
     AccessTimes,
     BudgetStore,
@@ -88,6 +89,11 @@ def open_stores(settings: Settings, folder: DataFolder | None, clock: Clock, *, 
 def _tables(settings: Settings, folder: DataFolder | None, clock: Clock, *, adopt: bool) -> Stores:
     from burgee.adapters.dynamodb.open import open_dynamodb_stores
 
+    if settings.webhook_url or settings.audit_files:
+        raise ConfigurationError(
+            "BURGEE_STORE: on dynamodb the audit leaves by the table's stream, "
+            "not by BURGEE_WEBHOOK_URL or BURGEE_AUDIT_FILES"
+        )
     stores = open_dynamodb_stores(_names(settings), clock, adopt=adopt, seed_limit=settings.budget_limit)
     return Stores(
         **stores._asdict(),

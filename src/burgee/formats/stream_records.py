@@ -12,10 +12,12 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True):
     """What one record asks for: a flag set to publish ("" for none), and what to do besides.
 
     `subject` may have an override from now on. `changes_access`: keys, or the stop of evaluation, may be
-    others. `is_foreign`: a source service wrote it, which must be taken over first.
+    others. `is_foreign`: a source service wrote it, which must be taken over first. `event_id` is unique
+    among all streams, as `sequence_number` is not.
     """
 
     sequence_number: str
+    event_id: str = ""
     flag_set: str = ""
     subject: str | None = None
     changes_access: bool = False
@@ -39,7 +41,12 @@ def sequence_number_of(record: Any) -> str:
 
 def read_record(record: Any) -> Trigger:
     """What a record of any of the tables means. Raises MalformedError for what is no such record."""
-    number = sequence_number_of(record)
+    trigger = _read(record, sequence_number_of(record))
+    event_id = record.get("eventID") or f"{record.get('eventSourceARN', '')}#{trigger.sequence_number}"
+    return msgspec.structs.replace(trigger, event_id=str(event_id))
+
+
+def _read(record: Any, number: str) -> Trigger:
     try:
         change = record["dynamodb"]
         keys, new = change["Keys"], change.get("NewImage") or {}

@@ -26,7 +26,7 @@ class SnapshotBatches:
 
     def work(self, triggers: Sequence[Trigger]) -> str | None:
         """The sequence number of the first record that failed; nothing behind it was tried, or is done."""
-        left = [each for each in triggers if each.sequence_number not in self._done]
+        left = [each for each in triggers if each.event_id not in self._done]
         published: set[str] = set()
         has_access = has_adopted = False
         for place, trigger in enumerate(left):
@@ -48,10 +48,10 @@ class SnapshotBatches:
             except BurgeeError as error:
                 _log.warning("snapshot.publish_failed", extra={"problem": str(error)})
                 return trigger.sequence_number
-            self._remember(trigger.sequence_number)
+            self._remember(trigger.event_id)
         return None
 
-    def _remember(self, number: str) -> None:
-        self._done[number] = None
+    def _remember(self, event_id: str) -> None:
+        self._done[event_id] = None
         while len(self._done) > REMEMBERED:
             del self._done[next(iter(self._done))]

@@ -34,4 +34,4 @@ def serial_moto(serial_moto_server: str) -> str:
 
 @pytest.fixture
 def client(serial_moto: str, serial_moto_client: DynamoClient) -> DynamoClient:
-    return with_tables(serial_moto_client)
+    return with_tables(serial_moto_client, streams=False)
