@@ -8,7 +8,7 @@ ARGS ?=
 # Second starts are quick by the bytecode of the first, also where the environment says to leave none.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup serve test test-aws check check-infra bench conformance clean lock
+.PHONY: help setup serve test test-aws check check-infra bench conformance clean lock deploy url destroy smoke
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -76,12 +76,39 @@ check-infra: .venv-infra/.installed .venv-checkov/.installed ## Translate the te
 bench: $(VENV)/.installed .venv-bench/.installed ## Measure against peers, in one interleaved run (ARGS="--quick")
 	.venv-bench/bin/python benchmarks/run.py $(ARGS)
 
+# Needs AWS credentials and a region in the environment; docs/start/lambda.md says how to come by them.
+.venv-sam/.installed: infra/requirements-sam.lock
+	$(PYTHON) -m venv .venv-sam
+	.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement $<
+	@touch $@
+
+ENV ?= staging
+STAGE := .venv-sam/bin/python -m infra.deploy
+
+deploy: .venv-sam/.installed ## Build and deploy a stage (ENV=staging, first time PUBLIC_KEY=issuer.pem)
+	$(STAGE) deploy $(ENV) $(if $(PUBLIC_KEY),--public-key $(PUBLIC_KEY))
+
+url: .venv-sam/.installed ## Print where a stage is (ENV=staging); make logs-<function> follows its logs
+	@$(STAGE) url $(ENV)
+
+# logs-evaluate, logs-manage, logs-limiter, logs-publish-snapshot, logs-audit, logs-usage: follow the log of a function.
+logs-%: .venv-sam/.installed
+	$(STAGE) logs $(ENV) $*
+
+destroy: .venv-sam/.installed ## Delete a stage but for its data (ENV=staging YES=staging)
+	$(STAGE) destroy $(ENV) --yes "$(YES)"
+
+smoke: .venv-sam/.installed ## Try a deployed stage (ENV=staging, a token in BURGEE_TOKEN); it stops for some seconds
+	.venv-sam/bin/python -m infra.smoke $(ENV)
+
 lock: $(VENV)/.created ## Resolve the lock files again
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet pyproject.toml requirements-dev.in -c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet requirements-aws.in -c requirements-dev.lock -o requirements-aws.lock
-	for name in check checkov; do $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet infra/requirements-$$name.in -o infra/requirements-$$name.lock; done
+	for name in check checkov sam; do $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet infra/requirements-$$name.in -o infra/requirements-$$name.lock || exit 1; done
+	for name in evaluate manage; do $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet infra/functions/$$name.in -c requirements.lock -c requirements-aws.lock -o infra/functions/$$name.lock || exit 1; done
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet pyproject.toml --extra aws -c requirements.lock -c requirements-aws.lock -o infra/container/requirements.lock
 
 clean: ## Remove everything that make created
 	rm -rf $(VENV) .venv-bench .venv-infra .venv-checkov .venv-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

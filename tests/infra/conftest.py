@@ -1,4 +1,4 @@
-"""The template as CloudFormation sees it, and the tools that read it, in their own environments."""
+"""The template as CloudFormation sees it, and the tools that read it, run as processes."""
 
 import os
 import subprocess

@@ -1,7 +1,6 @@
 """What no checker knows: that the template, the code and the documents say the same."""
 
 import ast
-import importlib
 import json
 import re
 from typing import Any
@@ -9,7 +8,11 @@ from typing import Any
 import pytest
 from tests.infra.conftest import CONTAINER, ROOT
 
+from burgee.adapters.aws import emf
+from burgee.entrypoints.lambdas.evaluate_settings import EvaluateSettings, read_evaluate_settings
 from burgee.model.audit import AuditEvent
+from burgee.model.budget import BudgetScope
+from burgee.model.limited_function import read_limited_functions
 from burgee.settings import Settings
 from burgee.testing.aws.privileges import role_of
 from burgee.testing.aws.template import Template
@@ -133,6 +136,9 @@ def test_every_route_answers_options(template: Template) -> None:
         ("any", "/users/{userId}/feature-flags/{flagId}/evaluation", "EvaluateFunction"),
         ("patch", "/mark-concurrency-zero", "LimiterFunction"),
         ("post", "/reset-limit", "LimiterFunction"),
+        ("any", "/api/v1/budget", "LimiterFunction"),
+        ("any", "/api/v1/budget/{proxy+}", "LimiterFunction"),
+        ("any", "/api/v1/{proxy+}", "ManageFunction"),
         ("any", "/feature-flags/{flagId}", "ManageFunction"),
         ("any", "/users/{userId}/feature-flags/{flagId}", "ManageFunction"),
         ("any", "/{proxy+}", "ManageFunction"),
@@ -171,15 +177,40 @@ def test_a_throttled_function_is_said_in_json_with_cors_headers(translated: Temp
 
 
 def test_the_brake_holds_what_serves_clients_and_not_itself(template: Template) -> None:
-    names = template.environment("LimiterFunction")["BURGEE_LIMITED_FUNCTIONS"].split(",")
-    assert names == [template.name("EvaluateFunction"), template.name("ManageFunction")]
+    said = read_limited_functions(template.environment("LimiterFunction")["BURGEE_LIMITED_FUNCTIONS"])
+    assert [(each.name, each.stop) for each in said] == [
+        (template.name("ManageFunction"), BudgetScope.MANAGEMENT),
+        (template.name("EvaluateFunction"), BudgetScope.ALL),
+    ]
+    assert template.environment("ManageFunction")["BURGEE_LIMITER_FUNCTION"] == template.name(
+        "LimiterFunction"
+    )
     assert "ReservedConcurrentExecutions" not in template.properties("LimiterFunction")
 
 
-def test_every_variable_of_a_function_is_a_setting(template: Template) -> None:
-    known = {f"BURGEE_{field.upper()}" for field in Settings.__struct_fields__}
-    given = {name for function in template.functions for name in template.environment(function)}
-    assert sorted(given - known) == []
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_variable_of_a_function_is_one_that_its_handler_reads(
+    function: str, template: Template
+) -> None:
+    """By its module, or by the settings that the module reads."""
+    module = template.handler(function).rpartition(".")[0]
+    source = (ROOT / "src" / (module.replace(".", "/") + ".py")).read_text()
+    known = set(re.findall(r"BURGEE_[A-Z_]+", source))
+    if "Settings.from_mapping" in source:
+        known |= {f"BURGEE_{field.upper()}" for field in Settings.__struct_fields__}
+    if "read_evaluate_settings" in source:
+        known |= {f"BURGEE_{field.upper()}" for field in EvaluateSettings.__struct_fields__}
+    given = template.environment(function)
+    assert given
+    assert sorted(set(given) - known) == []
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_what_a_handler_is_told_are_settings_that_it_accepts(function: str, template: Template) -> None:
+    environment = template.environment(function)
+    Settings.from_mapping(environment)
+    if function == "EvaluateFunction":
+        read_evaluate_settings(environment)
 
 
 def test_every_variable_of_the_container_is_a_setting() -> None:
@@ -187,6 +218,14 @@ def test_every_variable_of_the_container_is_a_setting() -> None:
     given = set(re.findall(r"Name: (BURGEE_[A-Z_]+)", CONTAINER.read_text()))
     assert len(given) > 8
     assert sorted(given - known) == []
+
+
+def test_counts_of_evaluations_come_from_the_log_that_they_are_written_to(translated: Template) -> None:
+    (name,) = translated.of_type("AWS::Logs::SubscriptionFilter")
+    said = translated.properties(name)
+    assert said["FilterPattern"] == '{ $.burgee = "usage" }'
+    assert said["LogGroupName"] == translated.name("EvaluateLog")
+    assert said["DestinationArn"] == translated.arn("UsageFunction")
 
 
 def test_every_parameter_and_condition_is_used(template: Template) -> None:
@@ -215,13 +254,7 @@ def test_every_alarm_tells_somebody(template: Template) -> None:
     assert (said["Protocol"], said["Endpoint"]) == ("email", "alarms@example.com")
 
 
-@pytest.fixture
-def emf() -> Any:
-    """What the functions emit."""
-    return importlib.import_module("burgee.adapters.aws.emf")
-
-
-def test_alarms_and_dashboards_name_metrics_that_are_emitted(template: Template, emf: Any) -> None:
+def test_alarms_and_dashboards_name_metrics_that_are_emitted(template: Template) -> None:
     emitted = {(emf.NAMESPACE, metric.name) for metric in emf.METRICS}
     for name in template.of_type("AWS::Logs::MetricFilter"):
         for made in template.properties(name)["MetricTransformations"]:
@@ -234,7 +267,7 @@ def test_alarms_and_dashboards_name_metrics_that_are_emitted(template: Template,
     assert ours - emitted == set()
 
 
-def test_our_metrics_are_watched_by_the_dimension_that_is_emitted(template: Template, emf: Any) -> None:
+def test_our_metrics_are_watched_by_the_dimension_that_is_emitted(template: Template) -> None:
     for metric in _alarmed(template):
         if metric["Namespace"] == emf.NAMESPACE:
             assert [each["Name"] for each in metric["Dimensions"]] == [emf.DIMENSION]

@@ -94,6 +94,11 @@ def _tables(settings: Settings, folder: DataFolder | None, clock: Clock, *, adop
         )
     from burgee.adapters.dynamodb.open import open_dynamodb_stores
 
+    if settings.webhook_url or settings.audit_files:
+        raise ConfigurationError(
+            "BURGEE_STORE: on dynamodb the audit leaves by the table's stream, "
+            "not by BURGEE_WEBHOOK_URL or BURGEE_AUDIT_FILES"
+        )
     stores = open_dynamodb_stores(_names(settings), clock, adopt=adopt, seed_limit=settings.budget_limit)
     return Stores(
         **stores._asdict(),

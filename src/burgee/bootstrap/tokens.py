@@ -17,9 +17,10 @@ _LARGEST_KEY_BYTES = 64 * 1024
 
 def open_tokens(
     settings: Settings, folder: DataFolder | None, clock: Clock, stack: ExitStack, *, threads: bool
-) -> tuple[RsaTokenSigner, RsaTokenVerifier]:
+) -> tuple[RsaTokenSigner | None, RsaTokenVerifier]:
     """The local key signs; what it signed is believed, and what the other issuer signed that is set up."""
-    signer = RsaTokenSigner(_signing_key(settings, folder))
+    pem = _signing_key(settings, folder)
+    signer = RsaTokenSigner(pem) if pem is not None else None
     sources = tuple(_other_keys(settings, stack, threads=threads))
     rules = ClaimRules(
         algorithms=tuple(settings.token_algorithms.split(",")),
@@ -30,7 +31,8 @@ def open_tokens(
     )
     others = [Issuer(rules, sources)] if sources else []
     leeway = settings.token_leeway_seconds
-    return signer, RsaTokenVerifier([signer.public_pem], clock, leeway_seconds=leeway, others=others)
+    ours = [signer.public_pem] if signer is not None else []
+    return signer, RsaTokenVerifier(ours, clock, leeway_seconds=leeway, others=others)
 
 
 def _other_keys(settings: Settings, stack: ExitStack, *, threads: bool) -> Iterator[KeySource]:
@@ -56,11 +58,12 @@ def _other_keys(settings: Settings, stack: ExitStack, *, threads: bool) -> Itera
         yield stored
 
 
-def _signing_key(settings: Settings, folder: DataFolder | None) -> bytes:
+def _signing_key(settings: Settings, folder: DataFolder | None) -> bytes | None:
+    """None where many processes share tables and no file: a key of one alone would sign for nobody else."""
     if settings.signing_key:
         return load_signing_key(Path(settings.signing_key))
     if folder is None:
-        return new_signing_key()
+        return None if settings.is_dynamodb else new_signing_key()
     return load_or_make_signing_key(folder.signing_key)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LateError
 from enum import Enum
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -29,6 +29,7 @@ from burgee.testing.aws.front_events import (
     v2_event,
 )
 from burgee.testing.aws.lambda_function import PayloadTooLargeError, ThrottledError
+from burgee.testing.aws.quiet_server import QuietServer
 from burgee.testing.aws.runtime_api import Answered
 
 JSON_TYPE = "application/json"
@@ -143,8 +144,7 @@ class ApiFront:
         class Requests(_Requests):
             front = self
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Requests)
-        self._server.daemon_threads = True
+        self._server = QuietServer(("127.0.0.1", 0), Requests)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}" + (f"/{stage}" if stage else "")
 
     def __enter__(self) -> "ApiFront":

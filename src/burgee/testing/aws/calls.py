@@ -1,13 +1,15 @@
 """From calls of AWS's interfaces to the IAM actions and resources that they need, and a recorder of them.
 
-Usage: `Recorder().watch(client)` for each boto3 client; our own signed client hands its requests to
-`Recorder.request`. Then `privileges.missing` and `privileges.unused` compare what was recorded with the role.
+Usage: `Recorder().watch(client)` for a boto3 client, or an emulator that hands each request to
+`Recorder.request` (`recording_moto`), where every function signs with an access key that is its name. Then
+`privileges.missing` and `privileges.unused` compare what was recorded with the role.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from burgee.testing.aws.privileges import Call
 from burgee.testing.aws.template import ACCOUNT, REGION
@@ -21,6 +23,14 @@ _TRANSACTION_ACTIONS = {
 }
 _OBJECT_ACTIONS = {"HeadObject": "GetObject", "CopyObject": "PutObject"}
 _BUCKET_ACTIONS = {"ListObjectsV2": "ListBucket", "ListObjects": "ListBucket", "HeadBucket": "ListBucket"}
+_BUCKET_METHODS = {"GET": "ListBucket", "HEAD": "ListBucket"}
+_FUNCTION_METHODS = {
+    ("POST", "invocations"): "Invoke",
+    ("GET", "concurrency"): "GetFunctionConcurrency",
+    ("PUT", "concurrency"): "PutFunctionConcurrency",
+    ("DELETE", "concurrency"): "DeleteFunctionConcurrency",
+}
+_SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/\d{8}/[^/]+/(?P<service>[^/]+)/aws4_request")
 _OBJECT_METHODS = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
 
 
@@ -33,30 +43,59 @@ def needed(service: str, operation: str, arguments: Mapping[str, Any]) -> tuple[
 
 
 class Recorder:
-    """Remembers what was needed, once each."""
+    """Remembers what was needed, once each, by the key that signed; `ignored` keys are passed over."""
 
-    def __init__(self) -> None:
-        self.calls: set[Call] = set()
+    def __init__(self, *, ignored: Collection[str] = ()) -> None:
+        self._ignored = frozenset(ignored)
+        self.by_key: dict[str, set[Call]] = {}
 
-    def watch(self, client: Any) -> None:
-        """Record every call of a boto3 client from now on."""
+    @property
+    def calls(self) -> set[Call]:
+        """What anybody needed."""
+        return set().union(*self.by_key.values())
+
+    def watch(self, client: Any, *, key: str = "") -> None:
+        """Record every call of a boto3 client from now on, as calls of `key`."""
         service = client.meta.service_model.service_name
 
         def record(params: Mapping[str, Any], model: Any, **_: object) -> None:
-            self.calls.update(needed(service, model.name, params))
+            self._add(key, needed(service, model.name, params))
 
         client.meta.events.register("before-parameter-build", record)
 
     def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> None:
-        """Record one signed request: to DynamoDB or SSM by its target, to S3 by its method and path."""
-        target = {name.lower(): value for name, value in headers.items()}.get("x-amz-target", "")
-        if target:
-            product, operation = target.split(".", 1)
-            service = {"DynamoDB_20120810": "dynamodb", "AmazonSSM": "ssm"}[product]
-            self.calls.update(needed(service, operation, json.loads(body)))
+        """Record one signed request, whichever client made it.
+
+        The signature says the service and the access key. Raises KeyError for what it does not know.
+        """
+        fields = {name.lower(): value for name, value in headers.items()}
+        scope = _SCOPE.search(fields.get("authorization", ""))
+        if scope is None or scope["key"] in self._ignored:
             return
-        bucket, _, key = unquote(urlsplit(url).path).lstrip("/").partition("/")
-        self.calls.update(needed("s3", _OBJECT_METHODS[method], {"Bucket": bucket, "Key": key}))
+        operation, arguments = _read_request(scope["service"], method, url, fields, body)
+        self._add(scope["key"], needed(scope["service"], operation, arguments))
+
+    def _add(self, key: str, calls: Iterable[Call]) -> None:
+        self.by_key.setdefault(key, set()).update(calls)
+
+
+def _read_request(
+    service: str, method: str, url: str, fields: Mapping[str, str], body: bytes
+) -> tuple[str, Mapping[str, Any]]:
+    """The operation and the arguments of a request on the wire, as far as ARNs depend on them."""
+    path = unquote(urlsplit(url).path)
+    if "x-amz-target" in fields:
+        return fields["x-amz-target"].rpartition(".")[2], json.loads(body)
+    if service == "s3":
+        bucket, _, key = path.lstrip("/").partition("/")
+        if not key:
+            return _BUCKET_METHODS[method], {"Bucket": bucket}
+        return _OBJECT_METHODS[method], {"Bucket": bucket, "Key": key}
+    if service == "lambda":
+        _, _, name, what = path.strip("/").split("/")
+        return _FUNCTION_METHODS[method, what], {"FunctionName": name}
+    form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+    return form["Action"], form
 
 
 def _dynamodb(operation: str, arguments: Mapping[str, Any]) -> Iterator[Call]:

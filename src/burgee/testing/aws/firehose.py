@@ -12,8 +12,10 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from burgee.testing.aws.quiet_server import QuietServer
 
 BATCH_RECORDS = 500
 BATCH_BYTES = 4 * 1024 * 1024
@@ -58,8 +60,7 @@ class Firehose:
         class Calls(_Calls):
             of = self
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Calls)
-        self._server.daemon_threads = True
+        self._server = QuietServer(("127.0.0.1", 0), Calls)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> "Firehose":

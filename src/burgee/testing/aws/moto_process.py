@@ -5,6 +5,8 @@ import sys
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from burgee.testing.aws.moto_transactions import make_transactions_cheap
+
 
 class _Quiet(WSGIRequestHandler):  # type: ignore[misc]
     """Writes no log; each request has a connection of its own, so that none waits for an idle one."""
@@ -15,6 +17,7 @@ class _Quiet(WSGIRequestHandler):  # type: ignore[misc]
 
 def main() -> None:
     """Print the port, then serve until killed."""
+    make_transactions_cheap()
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, application, threaded=False, request_handler=_Quiet)
     sys.stdout.write(f"{server.server_port}\n")

@@ -16,12 +16,13 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import msgspec
 
 from burgee.model.json import JsonValue
+from burgee.testing.aws.quiet_server import QuietServer
 
 PREFIX = "/2018-06-01/runtime/"
 INIT_SECONDS = 10.0
@@ -93,7 +94,9 @@ class Sandbox:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [python, "-m", "awslambdaric", handler],
-                env=_environment(handler, name, f"{host}:{port}", environment),
+                env=_environment(
+                    handler, name, f"{host}:{port}", {"TMPDIR": self._folder.name, **environment}
+                ),
                 cwd=self._folder.name,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -246,12 +249,11 @@ def _environment(handler: str, name: str, api: str, given: Mapping[str, str]) ->
     }
 
 
-def _serve(sandbox: Sandbox) -> ThreadingHTTPServer:
+def _serve(sandbox: Sandbox) -> QuietServer:
     class Calls(_Calls):
         of = sandbox
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Calls)
-    server.daemon_threads = True
+    server = QuietServer(("127.0.0.1", 0), Calls)
     threading.Thread(
         target=server.serve_forever, args=(0.05,), name="burgee-runtime-api", daemon=True
     ).start()

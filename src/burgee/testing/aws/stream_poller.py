@@ -96,7 +96,7 @@ class StreamPoller:
             if attempts > self._retries:
                 self._bury(shard, records, attempts)
                 return
-            if self._bisect and failed_at <= 0 and len(records) > 1 and failed_at == -1:
+            if self._bisect and failed_at == -1 and len(records) > 1:
                 middle = len(records) // 2
                 self._handle(shard, records[:middle], attempts=attempts)
                 self._handle(shard, records[middle:], attempts=attempts)

@@ -162,3 +162,37 @@ def test_where_the_queue_is_away_everything_before_goes_and_the_record_comes_aga
 def test_an_empty_batch_is_a_success() -> None:
     stream = Stream(Taker())
     assert (stream(), stream.metrics) == ([], [])
+
+
+def first_evaluation(*, name: str = "INSERT", at: str = "1790000000.5") -> dict[str, Any]:
+    return {
+        "eventName": name,
+        "dynamodb": {
+            "SequenceNumber": "7",
+            "Keys": {"pk": {"S": "usage-last#default#banner"}, "sk": {"S": "last"}},
+            "NewImage": {"flagSet": {"S": "default"}, "flagKey": {"S": "banner"}, "lastAt": {"N": at}},
+        },
+    }
+
+
+def test_the_first_evaluation_of_a_flag_is_a_line_of_no_sequence() -> None:
+    line = audit_line(first_evaluation())
+    assert line is not None
+    assert json.loads(line) == {
+        "sequence": 0,
+        "at": 1_790_000_000.5,
+        "action": "flag.evaluated",
+        "entity": "flags/default/banner",
+        "flagSet": "default",
+        "flagKey": "banner",
+    }
+
+
+@pytest.mark.parametrize("name", ["MODIFY", "REMOVE"])
+def test_later_evaluations_are_no_lines(name: str) -> None:
+    assert audit_line(first_evaluation(name=name)) is None
+
+
+def test_a_first_evaluation_without_a_time_is_buried() -> None:
+    with pytest.raises(NotSoundError, match="first evaluation"):
+        audit_line(first_evaluation(at="soon"))

@@ -205,19 +205,52 @@ def test_an_unknown_service_is_an_error() -> None:
         needed("sts", "GetCallerIdentity", {})
 
 
-def test_signed_requests_are_recorded_by_target_and_by_path() -> None:
+def _signed(service: str, **more: str) -> dict[str, str]:
+    return {
+        "Authorization": f"AWS4-HMAC-SHA256 Credential=me/20261121/eu-west-1/{service}/aws4_request, x",
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "path", "target", "body", "expected"),
+    [
+        ("dynamodb", "POST", "/", "DynamoDB_20120810.GetItem", '{"TableName": "a"}', "dynamodb:GetItem"),
+        ("ssm", "POST", "/", "AmazonSSM.GetParameter", '{"Name": "/p"}', "ssm:GetParameter"),
+        ("sqs", "POST", "/", "AmazonSQS.SendMessage", '{"QueueUrl": "http://h/1/q"}', "sqs:SendMessage"),
+        ("s3", "GET", "/bucket/snapshots/a%20b?x=1", "", "", "s3:GetObject"),
+        ("s3", "PUT", "/bucket/k", "", "x", "s3:PutObject"),
+        ("s3", "GET", "/bucket?list-type=2", "", "", "s3:ListBucket"),
+        ("sns", "POST", "/", "", "Action=Publish&TopicArn=arn%3At", "sns:Publish"),
+        ("lambda", "PUT", "/2017-10-31/functions/f/concurrency", "", "{}", "lambda:PutFunctionConcurrency"),
+        ("lambda", "POST", "/2015-03-31/functions/f/invocations", "", "{}", "lambda:InvokeFunction"),
+    ],
+)
+def test_a_signed_request_is_recorded_whichever_client_made_it(
+    service: str, method: str, path: str, target: str, body: str, expected: str
+) -> None:
     recorder = Recorder()
-    recorder.request(
-        "POST", "http://h/", {"X-Amz-Target": "DynamoDB_20120810.GetItem"}, b'{"TableName": "a"}'
-    )
-    recorder.request("POST", "http://h/", {"x-amz-target": "AmazonSSM.GetParameter"}, b'{"Name": "/p"}')
-    recorder.request("GET", "http://h/bucket/snapshots/a%20b?x=1", {}, b"")
-    assert sorted(call.action for call in recorder.calls) == [
-        "dynamodb:GetItem",
-        "s3:GetObject",
-        "ssm:GetParameter",
-    ]
-    assert Call("s3:GetObject", "arn:aws:s3:::bucket/snapshots/a b") in recorder.calls
+    more = {"X-Amz-Target": target} if target else {}
+    recorder.request(method, f"http://h{path}", _signed(service, **more), body.encode())
+    (call,) = recorder.by_key["me"]
+    assert call.action == expected
+
+
+def test_an_object_is_recorded_by_its_plain_key() -> None:
+    recorder = Recorder()
+    recorder.request("GET", "http://h/bucket/snapshots/a%20b", _signed("s3"), b"")
+    assert recorder.calls == {Call("s3:GetObject", "arn:aws:s3:::bucket/snapshots/a b")}
+
+
+def test_a_request_that_nobody_signed_is_nobodys() -> None:
+    recorder = Recorder()
+    recorder.request("POST", "http://h/moto-api/reset", {}, b"")
+    assert recorder.by_key == {}
+
+
+def test_a_signed_request_of_an_unknown_kind_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        Recorder().request("PATCH", "http://h/2017-10-31/functions/f/concurrency", _signed("lambda"), b"")
 
 
 def test_the_brake_of_the_template_reaches_its_functions_and_not_itself() -> None:

@@ -1,0 +1,182 @@
+"""The deploy script: what it hands to SAM, and what it does in the account, here moto."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+boto3 = pytest.importorskip("boto3")
+from infra.smoke import Stack  # noqa: E402
+from moto.server import ThreadedMotoServer  # noqa: E402
+
+from burgee.testing.aws.template import REGION, read_template  # noqa: E402
+from infra import deploy  # noqa: E402
+
+pytestmark = pytest.mark.aws
+
+PEM = "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n"
+STACK = """
+Resources:
+  Bucket: { Type: AWS::S3::Bucket, Properties: { BucketName: snapshots-of-staging } }
+Outputs:
+  Url: { Value: "https://api.example.com/staging" }
+  SnapshotBucketName: { Value: !Ref Bucket }
+  FlagTableName: { Value: featureFlag-staging }
+  AuditBucketName: { Value: audit-of-staging }
+"""
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def clients(endpoint: str) -> Iterator[deploy.Clients]:
+    def client(service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=endpoint,
+            region_name=REGION,
+            aws_access_key_id="x",
+            aws_secret_access_key="x",
+        )
+
+    yield client
+    httpx.post(f"{endpoint}/moto-api/reset").raise_for_status()
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    path = tmp_path / "key.pem"
+    path.write_text(PEM)
+    return path
+
+
+@pytest.mark.parametrize("stage", ["staging", "production"])
+def test_a_stage_gives_every_parameter_that_has_no_default(stage: str) -> None:
+    parameters = deploy.stage_parameters(stage)
+    assert parameters["Stage"] == stage
+    assert parameters["PublicKeyParameterName"] == f"/burgee/{stage}/public-key"
+    assert read_template(parameters=parameters).parameters["Stage"] == stage
+
+
+def test_the_stages_of_one_account_share_no_table() -> None:
+    tables = [
+        {
+            read_template(parameters=deploy.stage_parameters(stage)).name(table)
+            for table in ("FlagTable", "OverrideTable", "BudgetTable", "MainTable")
+        }
+        for stage in ("staging", "production")
+    ]
+    assert tables[0] & tables[1] == set()
+    assert tables[1] == {"featureFlag", "featureFlagUserMapping", "requestLimit", "burgee"}
+
+
+def test_a_stage_without_a_file_is_refused_with_those_that_have_one() -> None:
+    with pytest.raises(deploy.DeploymentError, match=r"no stagin\.yaml.*production, staging"):
+        deploy.stage_parameters("stagin")
+
+
+def test_a_parameter_that_the_template_does_not_have_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("BudgetLimi: 3")
+    with pytest.raises(deploy.DeploymentError, match=r"no parameter BudgetLimi$"):
+        deploy.stage_parameters("x", folder=tmp_path)
+
+
+def test_deploying_builds_first_and_says_every_parameter_also_the_empty_ones() -> None:
+    commands: list[Sequence[str]] = []
+    deploy.deploy("staging", {"Stage": "staging", "AllowedOrigins": "", "A": 'x "y" \\'}, run=commands.append)
+    built, deployed = commands
+    assert built[1] == "build"
+    assert "--build-in-source" in built
+    assert deployed[1] == "deploy"
+    at = list(deployed).index("--parameter-overrides")
+    assert deployed[at + 1 :] == ['Stage="staging"', 'AllowedOrigins=""', 'A="x \\"y\\" \\\\"']
+    assert deployed[list(deployed).index("--stack-name") + 1] == "burgee-staging"
+
+
+def test_the_public_key_becomes_a_secure_string(clients: deploy.Clients, key: Path) -> None:
+    deploy.ensure_public_key(clients, "/burgee/staging/public-key", key)
+    found = clients("ssm").get_parameter(Name="/burgee/staging/public-key", WithDecryption=True)["Parameter"]
+    assert (found["Type"], found["Value"]) == ("SecureString", PEM)
+    deploy.ensure_public_key(clients, "/burgee/staging/public-key", None)
+
+
+def test_without_a_key_anywhere_it_says_how_to_give_one(clients: deploy.Clients) -> None:
+    with pytest.raises(deploy.DeploymentError, match=r"PUBLIC_KEY=file\.pem"):
+        deploy.ensure_public_key(clients, "/burgee/staging/public-key", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("-----BEGIN PRIVATE KEY-----", "private key"), ("ssh-rsa AAAA", "not a public key")],
+)
+def test_what_is_no_public_key_stays_here(clients: deploy.Clients, key: Path, text: str, words: str) -> None:
+    key.write_text(text)
+    with pytest.raises(deploy.DeploymentError, match=words):
+        deploy.ensure_public_key(clients, "/k", key)
+    assert clients("ssm").describe_parameters()["Parameters"] == []
+
+
+def test_the_address_is_an_output_of_the_stack(clients: deploy.Clients) -> None:
+    clients("cloudformation").create_stack(StackName="burgee-staging", TemplateBody=STACK)
+    assert deploy.url(clients, "staging") == "https://api.example.com/staging"
+
+
+def test_a_stage_that_is_not_deployed_has_no_address(clients: deploy.Clients) -> None:
+    with pytest.raises(deploy.DeploymentError, match="burgee-staging is not deployed"):
+        deploy.url(clients, "staging")
+
+
+def test_destroying_empties_the_snapshots_and_names_what_is_kept(
+    clients: deploy.Clients, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clients("cloudformation").create_stack(StackName="burgee-staging", TemplateBody=STACK)
+    s3 = clients("s3")
+    s3.put_bucket_versioning(Bucket="snapshots-of-staging", VersioningConfiguration={"Status": "Enabled"})
+    for _ in range(2):
+        s3.put_object(Bucket="snapshots-of-staging", Key="snapshots/default", Body=b"x")
+    s3.delete_object(Bucket="snapshots-of-staging", Key="snapshots/default")
+    commands: list[Sequence[str]] = []
+    deploy.destroy(clients, "staging", confirmation="staging", run=commands.append)
+    left = s3.list_object_versions(Bucket="snapshots-of-staging")
+    assert (left.get("Versions"), left.get("DeleteMarkers")) == (None, None)
+    assert [command[1] for command in commands] == ["delete"]
+    assert "audit-of-staging, featureFlag-staging" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("confirmation", ["", "production"])
+def test_nothing_is_destroyed_without_the_name_of_the_stage(
+    clients: deploy.Clients, confirmation: str
+) -> None:
+    with pytest.raises(deploy.DeploymentError, match="YES=staging"):
+        deploy.destroy(clients, "staging", confirmation=confirmation, run=lambda _: pytest.fail("it ran"))
+
+
+@pytest.mark.parametrize("name", sorted(deploy.FUNCTIONS))
+def test_the_log_of_every_function_can_be_followed(name: str) -> None:
+    assert deploy.logs_command("staging", name)[-3:] == ["--name", deploy.FUNCTIONS[name], "--tail"]
+
+
+def test_every_function_of_the_template_has_a_name_for_its_log() -> None:
+    assert set(deploy.FUNCTIONS.values()) == set(read_template().functions)
+
+
+def test_the_smoke_test_sees_rows_of_the_flag_table(clients: deploy.Clients) -> None:
+    clients("dynamodb").create_table(
+        TableName="t",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+    clients("dynamodb").put_item(TableName="t", Item={"id": {"S": "1"}, "name": {"S": "n"}})
+    stack = Stack({"FlagTableName": "t"}, clients)
+    assert stack.flag_row("1") == {"id": {"S": "1"}, "name": {"S": "n"}}
+    assert stack.flag_row("2") is None

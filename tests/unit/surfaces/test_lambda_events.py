@@ -1,0 +1,207 @@
+"""Events of every sender are one kind of request, and each gets its answer in its own form."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from burgee.errors import MalformedError
+from burgee.surfaces.lambda_events import EventKind, is_http, read_event, write_answer
+
+
+def rest(**changes: Any) -> dict[str, Any]:
+    event = {
+        "resource": "/{proxy+}",
+        "path": "/ofrep/v1/evaluate/flags",
+        "httpMethod": "POST",
+        "headers": {"Content-Type": "application/json", "X-A": "last"},
+        "multiValueHeaders": {"Content-Type": ["application/json"], "X-A": ["first", "last"]},
+        "queryStringParameters": {"a": "2"},
+        "multiValueQueryStringParameters": {"a": ["1 x", "2"]},
+        "requestContext": {"httpMethod": "POST", "stage": "prod", "path": "/prod/ofrep", "requestId": "r-1"},
+        "body": '{"context":{}}',
+        "isBase64Encoded": False,
+    }
+    return {**event, **changes}
+
+
+def http(**changes: Any) -> dict[str, Any]:
+    event = {
+        "version": "2.0",
+        "rawPath": "/v1/flags",
+        "rawQueryString": "a=1%20x&a=2",
+        "cookies": ["one=1", "two=2"],
+        "headers": {"content-type": "application/json", "x-a": "first,last"},
+        "requestContext": {
+            "http": {"method": "GET", "path": "/v1/flags"},
+            "stage": "$default",
+            "requestId": "r-2",
+        },
+        "isBase64Encoded": False,
+    }
+    return {**event, **changes}
+
+
+def alb(**changes: Any) -> dict[str, Any]:
+    event = {
+        "requestContext": {"elb": {"targetGroupArn": "arn"}},
+        "httpMethod": "GET",
+        "path": "/users/a%20b/feature-flags/evaluation",
+        "queryStringParameters": {"a": "1%20x"},
+        "headers": {"x-a": "v", "host": "h"},
+        "body": "",
+        "isBase64Encoded": False,
+    }
+    return {**event, **changes}
+
+
+def alb_multi(**changes: Any) -> dict[str, Any]:
+    event = alb(
+        multiValueHeaders={"x-a": ["v", "w"], "cookie": ["a=1", "b=2"]},
+        multiValueQueryStringParameters={"a": ["1%20x", "2"]},
+        **changes,
+    )
+    del event["headers"]
+    del event["queryStringParameters"]
+    return event
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "method", "path", "query", "header"),
+    [
+        (rest(), EventKind.REST, "POST", "/ofrep/v1/evaluate/flags", b"a=1%20x&a=2", b"first, last"),
+        (
+            rest(multiValueHeaders=None),
+            EventKind.REST,
+            "POST",
+            "/ofrep/v1/evaluate/flags",
+            b"a=1%20x&a=2",
+            b"last",
+        ),
+        (http(), EventKind.HTTP, "GET", "/v1/flags", b"a=1%20x&a=2", b"first,last"),
+        (alb(), EventKind.ALB, "GET", "/users/a b/feature-flags/evaluation", b"a=1%20x", b"v"),
+        (
+            alb_multi(),
+            EventKind.ALB_MULTI,
+            "GET",
+            "/users/a b/feature-flags/evaluation",
+            b"a=1%20x&a=2",
+            b"v, w",
+        ),
+    ],
+    ids=["rest", "payload 1.0", "http", "alb", "alb multi"],
+)
+def test_every_event_is_read(
+    event: dict[str, Any], kind: EventKind, method: str, path: str, query: bytes, header: bytes
+) -> None:
+    request = read_event(event)
+    assert is_http(event)
+    assert (request.kind, request.method, request.path, request.query) == (kind, method, path, query)
+    assert request.headers[b"x-a"] == header
+
+
+def test_a_function_url_is_read_as_http() -> None:
+    event = http(rawPath="/users/a%20b/feature-flags/evaluation")
+    assert read_event(event).path == "/users/a b/feature-flags/evaluation"
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"), [("/prod/v1/flags", "/v1/flags"), ("/prod", "/"), ("/product", "/product")]
+)
+def test_a_named_stage_is_no_part_of_the_path(raw: str, path: str) -> None:
+    context = {"http": {"method": "GET"}, "stage": "prod"}
+    assert read_event(http(rawPath=raw, requestContext=context)).path == path
+
+
+def test_cookies_are_one_header() -> None:
+    assert read_event(http()).headers[b"cookie"] == b"one=1; two=2"
+    assert read_event(alb_multi()).headers[b"cookie"] == b"a=1; b=2"
+
+
+@pytest.mark.parametrize("event", [rest(), http(), alb(), alb_multi()], ids=["rest", "http", "alb", "multi"])
+@pytest.mark.parametrize("body", [b"", b'{"a":"\xc3\xa4"}', b"\x00\xff"], ids=["none", "text", "bytes"])
+def test_base64_bodies_are_what_they_stand_for(event: dict[str, Any], body: bytes) -> None:
+    encoded = {**event, "body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+    assert read_event(encoded).body == body
+
+
+def test_a_plain_body_is_its_text_and_none_is_none() -> None:
+    assert read_event(rest(body='{"a":"ä"}')).body == '{"a":"ä"}'.encode()
+    assert read_event(rest(body=None)).body == b""
+
+
+def test_base64_that_is_none_is_refused() -> None:
+    with pytest.raises(MalformedError):
+        read_event(http(body="not base64!", isBase64Encoded=True))
+
+
+@pytest.mark.parametrize(
+    "event", [None, [], "x", {}, {"requestContext": None}, {"requestContext": {}}, {"intValue": 3}]
+)
+def test_what_is_no_request_is_said_to_be_none(event: Any) -> None:
+    assert not is_http(event)
+
+
+def test_nothing_at_all_beside_the_method_is_enough() -> None:
+    bare = read_event({"httpMethod": "get", "requestContext": {}})
+    assert (bare.method, bare.path, bare.query, bare.headers, bare.body) == ("GET", "/", b"", {}, b"")
+
+
+HEADERS = ((b"content-type", b"application/json"), (b"vary", b"a"), (b"vary", b"b"), (b"set-cookie", b"c=1"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (
+            EventKind.REST,
+            {
+                "multiValueHeaders": {
+                    "content-type": ["application/json"],
+                    "vary": ["a", "b"],
+                    "set-cookie": ["c=1"],
+                }
+            },
+        ),
+        (
+            EventKind.HTTP,
+            {"headers": {"content-type": "application/json", "vary": "a, b"}, "cookies": ["c=1"]},
+        ),
+        (
+            EventKind.ALB,
+            {
+                "headers": {"content-type": "application/json", "vary": "a, b", "set-cookie": "c=1"},
+                "statusDescription": "200 OK",
+            },
+        ),
+        (
+            EventKind.ALB_MULTI,
+            {
+                "multiValueHeaders": {
+                    "content-type": ["application/json"],
+                    "vary": ["a", "b"],
+                    "set-cookie": ["c=1"],
+                },
+                "statusDescription": "200 OK",
+            },
+        ),
+    ],
+)
+def test_every_sender_gets_its_own_form(kind: EventKind, expected: dict[str, Any]) -> None:
+    answer = write_answer(kind, 200, HEADERS, b"{}")
+    assert answer == {"statusCode": 200, "body": "{}", "isBase64Encoded": False, **expected}
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (((b"content-type", b"application/json"), (b"content-encoding", b"gzip")), b"\x1f\x8b"),
+        (((b"content-type", b"application/octet-stream"),), b"abc"),
+        (((b"content-type", b"application/json"),), b"\xff"),
+    ],
+    ids=["gzip", "bytes", "no text"],
+)
+def test_what_is_no_text_goes_as_base64(headers: tuple[tuple[bytes, bytes], ...], body: bytes) -> None:
+    answer = write_answer(EventKind.HTTP, 200, headers, body)
+    assert answer["isBase64Encoded"]
+    assert base64.b64decode(answer["body"]) == body
