@@ -10,6 +10,8 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -42,6 +44,14 @@ EVENT = {
     "headers": {},
     "requestContext": {"identity": {"sourceIp": "192.0.2.1"}, "path": "/api/v1/flags"},
 }
+MOTO = """
+import sys
+from burgee.testing.aws.emulators import create_tables, running_moto
+with running_moto() as url:
+    create_tables(url)
+    print(url, flush=True)
+    sys.stdin.read()
+"""
 SIGN = """
 import sys, time
 from pathlib import Path
@@ -54,18 +64,25 @@ print(RsaTokenSigner(path.read_bytes()).sign(TokenClaims(subject="a", role="admi
 """
 
 
-def run(*, quick: bool, source: Path) -> list[Budget]:
-    sys.path.insert(0, str(source))
-    from burgee.testing.aws.emulators import ENVIRONMENT, create_tables, running_moto
+def interpreter(root: Path) -> str:
+    """Of the environment that has the emulators (`make test-aws`), else the one that runs this."""
+    made = root / ".venv" / "bin" / "python"
+    return str(made) if made.exists() else sys.executable
 
-    with TemporaryDirectory() as folder, running_moto() as moto:
-        create_tables(moto)
+
+def run(*, quick: bool, source: Path, python: str = sys.executable) -> list[Budget]:
+    if _fails(python, "import awslambdaric, boto3, mangum, moto"):
+        print("\nManagement on Lambda: skipped, the emulators are not installed (make test-aws)")
+        return []
+    with TemporaryDirectory() as folder, _moto(python, source) as moto:
         (Path(folder) / "bare.py").write_text(BARE)
         key = f"{folder}/signing.pem"
-        token = _python(SIGN, key, source=source).strip()
+        token = _python(python, SIGN, key, source=source).strip()
         event = {**EVENT, "headers": {"Authorization": f"Bearer {token}"}}
         shared = {
-            **ENVIRONMENT,
+            "AWS_ACCESS_KEY_ID": "x",
+            "AWS_SECRET_ACCESS_KEY": "x",
+            "AWS_DEFAULT_REGION": "eu-west-1",
             "PYTHONPATH": f"{folder}:{source}",
             # Bytecode is there, as in the package that is shipped.
             "PYTHONPYCACHEPREFIX": f"{folder}/pyc",
@@ -83,17 +100,20 @@ def run(*, quick: bool, source: Path) -> list[Budget]:
         for warm in [False] + [True] * (5 if quick else 15):
             for name, (handler, environment) in ways.items():
                 task = json.dumps([handler, environment, event])
-                cpu = float(_python(CHILD, source=source, given=task)) * 1000
+                cpu = float(_python(python, CHILD, source=source, given=task)) * 1000
                 if warm:
                     taken[name].append(cpu)
     middle = {name: statistics.median(each) for name, each in taken.items()}
     bare = middle["bare handler"]
     rows = [
-        [name, f"{each:.0f}", f"{min(taken[name]):.0f}", f"{each / bare:.2f}"] for name, each in middle.items()
+        [name, f"{each:.0f}", f"{min(taken[name]):.0f}", f"{each / bare:.2f}"]
+        for name, each in middle.items()
     ]
     print(
         table(
-            "Management on Lambda, process start to first answer, CPU ms", ["", "median", "least", "x bare"], rows
+            "Management on Lambda, process start to first answer, CPU ms",
+            ["", "median", "least", "x bare"],
+            rows,
         )
     )
     return [
@@ -106,11 +126,34 @@ def run(*, quick: bool, source: Path) -> list[Budget]:
     ]
 
 
-def _python(program: str, *arguments: str, source: Path, given: str = "") -> str:
+@contextmanager
+def _moto(python: str, source: Path) -> Iterator[str]:
+    """The address of an emulator with the tables."""
+    process = subprocess.Popen(
+        [python, "-c", MOTO],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(source)},
+    )
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.communicate("")
+
+
+def _fails(python: str, program: str) -> bool:
+    return (
+        subprocess.run([python, "-c", program], check=False, capture_output=True, timeout=60).returncode != 0
+    )
+
+
+def _python(python: str, program: str, *arguments: str, source: Path, given: str = "") -> str:
     environment = {**os.environ, "PYTHONPATH": str(source)}
     for _ in range(3):
         done = subprocess.run(
-            [sys.executable, "-c", program, *arguments],
+            [python, "-c", program, *arguments],
             check=False,
             input=given,
             capture_output=True,
