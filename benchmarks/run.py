@@ -3,7 +3,7 @@
     make bench                        all of it, about five minutes
     make bench ARGS="--quick"         about one minute, noisier
     make bench ARGS="--only http"     one part: evaluation, load, import, http, publish, management,
-                                      budget, overrides, lambda
+                                      budget, overrides, lambda, manage
     make bench ARGS="--json FILE"     the budgets for programs; --strict exits 1 where one is missed
 
 The machines are shared: trust the ratios, which come from one run, and not the nanoseconds.
@@ -23,6 +23,7 @@ import cold_import  # noqa: E402
 import evaluation  # noqa: E402
 import http_evaluation  # noqa: E402
 import lambda_cold_start  # noqa: E402
+import lambda_manage  # noqa: E402
 import load_compile  # noqa: E402
 import management  # noqa: E402
 import overrides  # noqa: E402
@@ -34,7 +35,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure Burgee against peers and budgets.")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     names = ["evaluation", "load", "import", "http", "publish", "management", "budget", "overrides"]
-    names.append("lambda")
+    names += ["lambda", "manage"]
     parser.add_argument("--only", choices=names)
     parser.add_argument("--json", type=Path, help="write the budgets to this file")
     parser.add_argument("--strict", action="store_true", help="exit 1 where a budget is missed")
@@ -49,6 +50,9 @@ def main() -> int:
         "budget": lambda: budget.run(quick=options.quick, root=ROOT),
         "overrides": lambda: overrides.run(quick=options.quick, root=ROOT),
         "lambda": lambda: lambda_cold_start.run(quick=options.quick, source=ROOT / "src"),
+        "manage": lambda: lambda_manage.run(
+            quick=options.quick, source=ROOT / "src", python=lambda_manage.interpreter(ROOT)
+        ),
     }
     found: list[Budget] = []
     for name, part in parts.items():

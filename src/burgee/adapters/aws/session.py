@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from burgee.adapters.aws.lean_client import LeanClient, is_lean
+
 CONNECT_SECONDS = 0.5
 READ_SECONDS = 0.9
 ATTEMPTS = 2
@@ -19,6 +21,8 @@ def aws_client(
     Its retries are those of botocore's legacy mode, whose pause before the second attempt on DynamoDB is
     50 ms at most: a black hole costs less than two seconds.
     """
+    if is_lean(service):
+        return LeanClient(service, seconds=connect_seconds + read_seconds, attempts=attempts)
     # Only who uses AWS pays the import, some 150 ms of CPU.
     import boto3
     from botocore.config import Config

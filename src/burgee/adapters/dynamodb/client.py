@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
+from burgee.adapters.aws.failures import is_botocore, response_of
+from burgee.adapters.aws.lean_client import LeanClient, is_lean
 from burgee.errors import LimitExceededError, UnavailableError
 
 CONNECT_SECONDS = 0.5
@@ -169,19 +171,15 @@ class DynamoClient:
             pause = min(0.4, pause * 2)
 
     def _attempt(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        # Imported here: 100 ms that only those pay who have a client.
-        from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-        from botocore.exceptions import ConnectionError as NoConnectionError
-
         try:
             answer: dict[str, Any] = getattr(self._raw, operation)(**request)
-        except ClientError as error:
-            raise _reaction(error.response, operation) from error
-        except (HTTPClientError, NoConnectionError) as error:
-            problem = UnavailableError(f"DynamoDB cannot be reached: {type(error).__name__}")
-            raise _Passing(problem) from error
-        except BotoCoreError as error:
-            raise UnavailableError(f"DynamoDB cannot be called: {error}") from error
+        except UnavailableError as error:
+            raise _Passing(error) from error
+        except Exception as error:
+            translated = _translated(error, operation)
+            if translated is error:
+                raise
+            raise translated from error
         return answer
 
 
@@ -196,6 +194,9 @@ def dynamodb_client(
 
     Raises UnavailableError where these do not make one.
     """
+    if endpoint is None and is_lean("dynamodb"):
+        lean = LeanClient("dynamodb", seconds=read_seconds, attempts=1)
+        return DynamoClient(lean, read_seconds=read_seconds, total_seconds=total_seconds)
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
@@ -234,6 +235,22 @@ def unique(keys: Iterable[tuple[str, Item]]) -> list[tuple[str, Item]]:
 
 def _count(batch: Mapping[str, Any]) -> int:
     return sum(len(each["Keys"] if isinstance(each, dict) else each) for each in batch.values())
+
+
+def _translated(error: Exception, operation: str) -> Exception:
+    """How to react to what a client has raised; what is none of its errors stays as it is."""
+    response = response_of(error)
+    if response is not None:
+        return _reaction(response, operation)
+    if not is_botocore(error):
+        return error
+    # Imported here: 100 ms that only those pay whose client it is.
+    from botocore.exceptions import ConnectionError as NoConnectionError
+    from botocore.exceptions import HTTPClientError
+
+    if isinstance(error, HTTPClientError | NoConnectionError):
+        return _Passing(UnavailableError(f"DynamoDB cannot be reached: {type(error).__name__}"))
+    return UnavailableError(f"DynamoDB cannot be called: {error}")
 
 
 def _reaction(response: Mapping[str, Any], operation: str) -> Exception:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from burgee.adapters.aws.credentials import CredentialSource
+from burgee.adapters.aws.emf import ADMITTED, REFUSED, SNAPSHOT_AGE, Emf
 from burgee.adapters.kept_snapshot import KeptSnapshot
+from burgee.adapters.usage_lines import UsageLog
 from burgee.engine.program import Program, compile_program
 from burgee.entrypoints.lambdas.evaluate_settings import read_evaluate_settings
 from burgee.entrypoints.lambdas.lazy_tokens import LazyTokens
@@ -24,6 +26,7 @@ from burgee.service.catalogue import LiveCatalogue
 from burgee.service.sdk_key_verifier import SdkKeyVerifier
 from burgee.service.snapshot_following import SnapshotFollower
 from burgee.service.snapshot_names import ALL, set_object
+from burgee.service.usage import Usage
 from burgee.surfaces.http.answer import Answer
 from burgee.surfaces.http.counters import Counters, SharedCounters
 from burgee.surfaces.http.evaluation_only import EvaluationOnly
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from burgee.ports.snapshots import SnapshotSource
     from burgee.surfaces.http.cors import Cors
 
+USAGE_SECONDS = 60.0
 METRIC_SECONDS = 60.0
 """How often a busy sandbox writes its metrics to the log; one that turns stale does so at once."""
 
@@ -54,6 +58,8 @@ class Evaluation:
         self._clock, self._report = clock, report
         self._credentials = CredentialSource(environment)
         self._live = LiveCatalogue()
+        self._emf = Emf(environment.get("AWS_LAMBDA_FUNCTION_NAME", "evaluate"), clock=clock, write=report)
+        self._usage = Usage(UsageLog(self._report_counts), clock=clock)
         self._reads: DynamoOverrideReads | None = None
         flag_set = settings.snapshot_flag_set
         name = set_object(flag_set) if flag_set else ALL
@@ -78,6 +84,7 @@ class Evaluation:
             open_to_all=False,
             overrides=overrides,
             has_streams=False,
+            tally=self._usage.tally,
         )
         self._api = EvaluationOnly(
             self._ofrep,
@@ -89,7 +96,8 @@ class Evaluation:
         )
         self._cors: Cors | None = None
         self._answered = self._refused = 0
-        self._report_at = clock() + METRIC_SECONDS
+        self._began, self._count_at = clock(), 0.0
+        self._report_at = self._began + METRIC_SECONDS
         self._was_stale = False
         stored = kept.load()
         if stored is None:
@@ -116,6 +124,7 @@ class Evaluation:
         answer = self._preflight(method, headers) or self._api.answer(method, path, query, headers, body)
         self._answered += 1
         self._refused += answer.status == 429
+        self._count()
         fields = (*answer.headers, *self._cors_fields(headers))
         return write_answer(kind, answer.status, fields, b"" if method == "HEAD" else answer.body)
 
@@ -236,30 +245,24 @@ class Evaluation:
         if now < self._report_at and state.stale == self._was_stale:
             return
         self._report_at, self._was_stale = now + METRIC_SECONDS, state.stale
-        names = ("Evaluations", "EvaluationsRefused", "SnapshotAgeSeconds", "SnapshotStale")
-        seconds = {"SnapshotAgeSeconds"}
-        line = {
-            "_aws": {
-                "Timestamp": int(now * 1000),
-                "CloudWatchMetrics": [
-                    {
-                        "Namespace": "Burgee",
-                        "Dimensions": [["Function"]],
-                        "Metrics": [
-                            {"Name": name, "Unit": "Seconds" if name in seconds else "Count"}
-                            for name in names
-                        ],
-                    }
-                ],
-            },
-            "Function": "evaluate",
-            "Evaluations": self._answered,
-            "EvaluationsRefused": self._refused,
-            "SnapshotAgeSeconds": state.age_seconds or 0.0,
-            "SnapshotStale": int(state.stale),
-        }
+        age = state.age_seconds if state.age_seconds is not None else now - self._began
+        self._emf.emit(
+            (ADMITTED, self._answered - self._refused),
+            (REFUSED, self._refused),
+            (SNAPSHOT_AGE, round(age, 3)),
+        )
         self._answered = self._refused = 0
-        self._report(encode(line).decode())
+
+    # -- counts of evaluations
+
+    def _count(self) -> None:
+        """What was evaluated as a line of the log: at the first evaluation, then once a minute."""
+        if self._clock() >= self._count_at:
+            self._usage.flush()
+
+    def _report_counts(self, line: str) -> None:
+        self._count_at = self._clock() + USAGE_SECONDS
+        self._report(line)
 
 
 _running: Evaluation | None = None

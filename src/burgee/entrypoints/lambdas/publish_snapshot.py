@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from burgee.adapters.aws.credentials import CredentialSource
+from burgee.adapters.aws.emf import ERRORS, PUBLISH_LAG, Emf
 from burgee.adapters.aws.sns_announcer import NoAnnouncer, SnsAnnouncer
 from burgee.errors import ConfigurationError, MalformedError
 from burgee.formats.stream_records import Trigger, read_record, sequence_number_of
@@ -23,9 +24,10 @@ from burgee.service.snapshot_publishing import SnapshotPublisher
 class Publishing:
     """One sandbox: everything wired."""
 
-    def __init__(self, content: StoredContent, publisher: SnapshotPublisher) -> None:
+    def __init__(self, content: StoredContent, publisher: SnapshotPublisher, emf: Emf) -> None:
         self._content, self._publisher = content, publisher
         self._batches = SnapshotBatches(publisher, adopt=content.adopt)
+        self._emf = emf
 
     def handle(self, event: Any) -> dict[str, Any]:
         """The answer to one batch of records, or to a direct invocation.
@@ -45,7 +47,19 @@ class Publishing:
                 poison = number  # what came before it is worked off; it goes to the queue of failures
                 break
         failed = self._batches.work(triggers) or poison
+        self._measure(records, is_failed=bool(failed))
         return {"batchItemFailures": [{"itemIdentifier": failed}] if failed else []}
+
+    def _measure(self, records: list[Any], *, is_failed: bool) -> None:
+        """How long the oldest change has waited for its snapshot; what failed waits on."""
+        if is_failed:
+            self._emf.emit((ERRORS, 1))
+            return
+        written = [record["dynamodb"].get("ApproximateCreationDateTime") for record in records]
+        known = [float(at) for at in written if isinstance(at, int | float)]
+        if known:
+            # The stream knows whole seconds.
+            self._emf.emit((PUBLISH_LAG, max(0, round((time.time() - min(known)) * 1000))))
 
     def _direct(self, event: Any) -> dict[str, Any]:
         asked = event if isinstance(event, dict) else {}
@@ -81,7 +95,8 @@ def open_publishing(environment: Mapping[str, str]) -> Publishing:
         clock=time.time,
         new_seed=lambda: secrets.randbits(32),
     )
-    return Publishing(content, publisher)
+    name = environment.get("AWS_LAMBDA_FUNCTION_NAME", "publish_snapshot")
+    return Publishing(content, publisher, Emf(name, clock=time.time))
 
 
 def _content(environment: Mapping[str, str]) -> StoredContent:

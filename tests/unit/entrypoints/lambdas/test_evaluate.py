@@ -273,9 +273,20 @@ def test_metrics_are_written_once_a_minute_and_when_flags_turn_stale(filled: Clo
     for _ in range(121):
         filled.evaluate("a")
         filled.now += 1
-    assert [each["Evaluations"] for each in filled.reports] == [60, 60]
-    assert filled.reports[0]["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Burgee"
+    lines = [each for each in filled.reports if "_aws" in each]
+    assert [each["Admitted"] for each in lines] == [60, 60]
+    assert lines[0]["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Burgee"
     filled.is_down = True
     filled.now += 5
     filled.evaluate("a")
-    assert (filled.reports[-1]["SnapshotStale"], filled.reports[-1]["SnapshotAgeSeconds"]) == (1, 6.0)
+    assert filled.reports[-1]["SnapshotAge"] == 6.0
+
+
+def test_counts_are_written_at_the_first_evaluation_and_then_once_a_minute(filled: Cloud) -> None:
+    filled.ask("POST", BULK, "not json")
+    for _ in range(61):
+        filled.evaluate("a")
+        filled.now += 1
+    lines = [each["counts"] for each in filled.reports if each.get("burgee") == "usage"]
+    assert [sum(count["count"] for count in counts) for counts in lines] == [1, 60]
+    assert lines[0][0]["flagKey"] == "a"
