@@ -87,11 +87,6 @@ def open_stores(settings: Settings, folder: DataFolder | None, clock: Clock, *, 
 
 
 def _tables(settings: Settings, folder: DataFolder | None, clock: Clock, *, adopt: bool) -> Stores:
-    if settings.webhook_url or settings.audit_files:
-        raise ConfigurationError(
-            "BURGEE_STORE: on dynamodb the audit leaves by the table's stream, "
-            "not by BURGEE_WEBHOOK_URL or BURGEE_AUDIT_FILES"
-        )
     from burgee.adapters.dynamodb.open import open_dynamodb_stores
 
     if settings.webhook_url or settings.audit_files:
