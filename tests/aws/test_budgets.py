@@ -1,5 +1,6 @@
 """Request budgets in DynamoDB: the contract on both emulators, items of the source system, lost answers."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from burgee.adapters.dynamodb.budgets import DynamoBudgetStore
 from burgee.errors import StoreDamagedError, UnavailableError
 from burgee.model.budget import SEED_LIMIT, BudgetState, Renewal, RequestBudget
 from burgee.ports import BudgetStore
+from burgee.testing.aws.dynamodb_stores import emptied, running_serial_moto
 from burgee.testing.aws.emulators import create_tables
 from burgee.testing.budget_store_contract import FULL_BUDGET, KIND, BudgetStoreContract, a_budget
 from burgee.testing.builders import THE_DAY
@@ -28,10 +30,18 @@ class TestOnDynalite(BudgetStoreContract):
         return DynamoBudgetStore(self.client, TABLE)
 
 
+@pytest.fixture(scope="module")
+def serial_moto_server() -> Iterator[str]:
+    with running_serial_moto() as url:
+        yield url
+
+
 class TestOnMoto(BudgetStoreContract):
+    """moto is not atomic where requests are answered at the same time: here each waits for its turn."""
+
     @pytest.fixture(autouse=True)
-    def _table(self, moto_url: str) -> None:
-        self.client = create_tables(moto_url, TABLE)
+    def _table(self, serial_moto_server: str) -> None:
+        self.client = create_tables(emptied(serial_moto_server), TABLE)
 
     def make_budgets(self) -> BudgetStore:
         return DynamoBudgetStore(self.client, TABLE)

@@ -9,8 +9,8 @@ import pytest
 
 boto3 = pytest.importorskip("boto3")
 from infra.smoke import Stack  # noqa: E402
-from moto.server import ThreadedMotoServer  # noqa: E402
 
+from burgee.testing.aws.emulators import running_moto  # noqa: E402
 from burgee.testing.aws.template import REGION, read_template  # noqa: E402
 from infra import deploy  # noqa: E402
 
@@ -30,11 +30,8 @@ Outputs:
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with running_moto() as url:
+        yield url
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 boto3 = pytest.importorskip("boto3")
-from moto.server import ThreadedMotoServer  # noqa: E402
-
+from burgee.testing.aws.emulators import running_moto  # noqa: E402
 from burgee.testing.aws.stack import create_stack, queue_url  # noqa: E402
 from burgee.testing.aws.template import REGION, Template, read_template  # noqa: E402
 
@@ -16,11 +15,8 @@ pytestmark = pytest.mark.aws
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with running_moto() as url:  # a process of its own: in this one, other tests' tables would be there too
+        yield url
 
 
 @pytest.fixture(scope="module")
