@@ -76,7 +76,9 @@ def test_records_come_in_order_and_in_batches(count: int, sizes: list[int]) -> N
     function = Function(fine)
     assert StreamPoller(Streams(count), ARN, function, batch=10).drain() == count
     assert [len(batch) for batch in function.batches] == sizes
-    assert [number for batch in function.batches for number in batch] == [f"{number:03d}" for number in range(count)]
+    assert [number for batch in function.batches for number in batch] == [
+        f"{number:03d}" for number in range(count)
+    ]
 
 
 def test_what_was_handled_does_not_come_again() -> None:

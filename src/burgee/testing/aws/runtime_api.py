@@ -94,7 +94,9 @@ class Sandbox:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [python, "-m", "awslambdaric", handler],
-                env=_environment(handler, name, f"{host}:{port}", {"TMPDIR": self._folder.name, **environment}),
+                env=_environment(
+                    handler, name, f"{host}:{port}", {"TMPDIR": self._folder.name, **environment}
+                ),
                 cwd=self._folder.name,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
