@@ -1,5 +1,7 @@
 """The whole application on DynamoDB: a real server, over HTTP, after a restart, on a source's tables."""
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ boto3 = pytest.importorskip("boto3")
 
 from burgee.adapters.dynamodb.client import DynamoClient  # noqa: E402
 from burgee.testing.aws.emulators import ENVIRONMENT  # noqa: E402
+from burgee.testing.aws.lossy_proxy import LossyProxy  # noqa: E402
 from burgee.testing.aws.source_items import a_source_flag, a_source_mapping  # noqa: E402
 from burgee.testing.server import Server, running_server, token  # noqa: E402
 
@@ -94,3 +97,43 @@ def test_what_a_source_service_has_written_is_served_as_it_stands(
     assert item is not None
     expected = a_source_flag(FLAG_ID, "Dark mode", status="ENABLED")
     assert {name: item[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("is_silent", [True, False], ids=["a black hole", "throttling"])
+def test_without_dynamodb_writes_are_refused_in_time_and_evaluation_goes_on(
+    environment: dict[str, str], tmp_path: Path, serial_moto: str, is_silent: bool
+) -> None:
+    with LossyProxy.in_front_of(serial_moto) as proxy:
+        answer = proxy.answer
+        behind = {**environment, "AWS_ENDPOINT_URL_DYNAMODB": proxy.url}
+        with running_server(tmp_path / "data", environment=behind) as server:
+            server.token = token(tmp_path / "data")
+            content = {"variants": {"on": True, "off": False}, "defaultVariant": "on"}
+            with server.client(timeout=30.0) as http:
+                assert http.put("/api/v1/flags/dark-mode", json=content).status_code == 201
+                assert evaluated(server, "dark-mode", "ada")["value"] is True
+                over = threading.Event()
+                if is_silent:
+                    proxy.answer = lambda *_: over.wait(60) and None  # type: ignore[method-assign,assignment]
+                else:
+                    proxy.throttle = True
+                started = time.monotonic()
+                refused = http.put("/api/v1/flags/dark-mode", json={**content, "defaultVariant": "off"})
+                took = time.monotonic() - started
+                assert refused.status_code == 503, refused.text
+                assert int(refused.headers["Retry-After"]) >= 1
+                assert took < 2.5  # two seconds of DynamoDB, and a busy machine
+                for _ in range(20):
+                    started = time.monotonic()
+                    assert evaluated(server, "dark-mode", "ada")["value"] is True
+                    assert time.monotonic() - started < 1.0
+                proxy.throttle = False
+                proxy.answer = answer  # type: ignore[method-assign]
+                over.set()
+                for _ in range(50):
+                    again = http.put("/api/v1/flags/dark-mode", json={**content, "defaultVariant": "off"})
+                    if again.status_code == 200:
+                        break
+                    time.sleep(0.2)
+                assert again.status_code == 200, again.text
+                assert http.get("/api/v1/audit/verify").json()["ok"] is True

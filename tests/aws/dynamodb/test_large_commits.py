@@ -92,7 +92,7 @@ def test_a_large_commit_that_conflicts_leaves_nothing_behind(
     assert staged(client) == []
 
 
-@pytest.mark.parametrize("transactions", [0, 1, 2, 3])
+@pytest.mark.parametrize("transactions", [0, 1, 2])
 def test_a_process_that_ends_on_the_way_has_written_all_or_nothing(
     client: DynamoClient,
     make: Callable[[], DynamoFlagStore],

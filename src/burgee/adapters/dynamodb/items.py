@@ -158,6 +158,8 @@ def hatton_flag(item: Item) -> Flag | None:
         name=name,
         variants=dict(_SOURCE_VARIANTS),
         default_variant="on" if value["BOOL"] else "off",
+        created_at=0.0,  # it does not say; a float, as every store gives it back
+        updated_at=0.0,
     )
 
 

@@ -53,6 +53,7 @@ def open_dynamodb_stores(
     Raises UnavailableError where this machine has no region or no credentials for a client.
     """
     client = client if client is not None else dynamodb_client()
+    plain = aws_client("dynamodb")
     flags = DynamoFlagStore(client, clock, names=names)
     if adopt:
         try:

@@ -17,7 +17,7 @@ from burgee.errors import AlreadyExistsError, UnavailableError
 from burgee.model.audit import AuditDraft
 from burgee.model.sdk_key import SdkKey
 
-_KEYS, _USES = "sdk-keys", "sdk-key-uses"
+KEYS, USES = "sdk-keys", "sdk-key-uses"
 
 
 class DynamoSdkKeys:
@@ -31,15 +31,15 @@ class DynamoSdkKeys:
     def sdk_key(self, key_id: str) -> SdkKey | None:
         if not is_key_text(key_id, limit=1_000):
             return None
-        found = self._client.get_many((self._table, main_key(pk, key_id)) for pk in (_KEYS, _USES))
+        found = self._client.get_many((self._table, main_key(pk, key_id)) for pk in (KEYS, USES))
         items = {text_of(item, "pk"): item for _, item in found}
-        return _key(items[_KEYS], items.get(_USES)) if _KEYS in items else None
+        return _key(items[KEYS], items.get(USES)) if KEYS in items else None
 
     def sdk_keys(self, *, after: str = "", limit: int = 100) -> tuple[SdkKey, ...]:
         if limit <= 0 or not is_key_text(after or " ", limit=1_000):
             return ()
         items = list(islice(self._query(after=after, page=min(limit, 1_000)), limit))
-        uses = self._client.get_many((self._table, main_key(_USES, text_of(item, "sk"))) for item in items)
+        uses = self._client.get_many((self._table, main_key(USES, text_of(item, "sk"))) for item in items)
         used = {text_of(item, "sk"): item for _, item in uses}
         return tuple(_key(item, used.get(text_of(item, "sk"))) for item in items)
 
@@ -71,14 +71,14 @@ class DynamoSdkKeys:
         return revoked[-1]
 
     def note_sdk_key_uses(self, uses: Mapping[str, float]) -> None:
-        keys = [(self._table, main_key(_KEYS, key_id)) for key_id in uses if is_key_text(key_id, limit=1_000)]
+        keys = [(self._table, main_key(KEYS, key_id)) for key_id in uses if is_key_text(key_id, limit=1_000)]
         for _, item in self._client.get_many(keys):
             key_id = text_of(item, "sk")
             try:
                 self._client.call(
                     "update_item",
                     TableName=self._table,
-                    Key=main_key(_USES, key_id),
+                    Key=main_key(USES, key_id),
                     UpdateExpression="SET usedAt = :at",
                     ConditionExpression="attribute_not_exists(usedAt) OR usedAt < :at",
                     ExpressionAttributeValues={":at": number(float(uses[key_id]))},
@@ -100,7 +100,7 @@ class DynamoSdkKeys:
         return known.key_changes
 
     def _query(self, *, after: str = "", page: int | None = None, name: str | None = None) -> Iterator[Item]:
-        values = {":pk": text(_KEYS), ":after": text(after or " ")}
+        values = {":pk": text(KEYS), ":after": text(after or " ")}
         request: dict[str, object] = {}
         if name is not None:
             request = {"FilterExpression": "#name = :name", "ExpressionAttributeNames": {"#name": "name"}}
@@ -115,7 +115,7 @@ class DynamoSdkKeys:
 
     def _written(self, key: SdkKey, draft: AuditDraft) -> Planned:
         item = {
-            **main_key(_KEYS, key.id),
+            **main_key(KEYS, key.id),
             "name": text(key.name),
             **sealed(msgspec.structs.replace(key, last_used_at=None)),
         }

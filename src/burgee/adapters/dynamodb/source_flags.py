@@ -106,11 +106,12 @@ class SourceFlags:
             flag_set=after,
             expected_revision=before.revision,
             writes=tuple(FlagWrite(expected_version=flag.version - 1, flag=flag) for flag, _ in flags),
-            audit=tuple(_event(flag, old, after, now) for flag, old in flags),
+            audit=tuple(adopted_event(flag, old, after, now) for flag, old in flags),
         )
 
 
-def _event(flag: Flag, before: Flag | None, flag_set: FlagSet, now: float) -> AuditDraft:
+def adopted_event(flag: Flag, before: Flag | None, flag_set: FlagSet, now: float) -> AuditDraft:
+    """What is recorded of a flag that is taken over."""
     return AuditDraft(
         at=now,
         actor=flag.updated_by or ACTOR,

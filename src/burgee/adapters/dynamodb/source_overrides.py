@@ -115,11 +115,12 @@ class SourceOverrides:
             targeting_key=after.targeting_key,
             expected_version=version,
             override=after,
-            audit=_event(after, before, self._store.clock()),
+            audit=adopted_override_event(after, before, self._store.clock()),
         )
 
 
-def _event(override: Override, before: Override | None, now: float) -> AuditDraft:
+def adopted_override_event(override: Override, before: Override | None, now: float) -> AuditDraft:
+    """What is recorded of an override that is taken over."""
     place = f"{override.flag_set}/{override.flag_key}/{override.targeting_key}"
     return AuditDraft(
         at=now,

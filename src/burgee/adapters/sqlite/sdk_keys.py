@@ -47,7 +47,7 @@ class SqliteSdkKeys:
             rows = connection.execute(f"{_SELECT} WHERE name = ?", (key.name,))
             if sum(_key(row).is_active(draft.at) for row in rows) >= most:
                 raise too_many(key.name, most)
-            _write(connection, key)
+            write_key(connection, key)
 
     def revoke_sdk_key(self, key_id: str, draft: AuditDraft) -> SdkKey:
         try:
@@ -58,7 +58,7 @@ class SqliteSdkKeys:
                 if key.revoked_at is not None:
                     raise _NothingToDo(key)
                 key = msgspec.structs.replace(key, revoked_at=draft.at)
-                _write(connection, key)
+                write_key(connection, key)
                 return key
         except _NothingToDo as rolled_back:
             return rolled_back.key
@@ -107,7 +107,8 @@ def _key(row: tuple[Value, ...]) -> SdkKey:
     return msgspec.structs.replace(key, last_used_at=used_at) if isinstance(used_at, float) else key
 
 
-def _write(connection: apsw.Connection, key: SdkKey) -> None:
+def write_key(connection: apsw.Connection, key: SdkKey) -> None:
+    """Put the key in place of its predecessor; when it was used stands elsewhere."""
     stored = msgspec.structs.replace(key, last_used_at=None)
     columns = (key.id, key.name, _changes(connection) + 1, msgspec.json.encode(stored))
     connection.execute(

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "keys": ("keys", "Make, list and revoke SDK keys."),
     "audit": ("audit", "Read and verify the audit log."),
     "budget": ("budget", "Show, reset and stop the request budget."),
+    "migrate": ("migrate", "Move everything from one store into another."),
     "bench": ("bench", "Measure evaluation of the stored flags in this process."),
     "completion": ("completion", "Print a shell completion script."),
 }

@@ -9,6 +9,8 @@ import msgspec
 if TYPE_CHECKING:
     import httpx
 
+    from burgee.ports.migration import Move
+
 DEFAULT_DATA = "./burgee-data"
 
 
@@ -18,6 +20,20 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     data: str = DEFAULT_DATA
     url: str = ""
     token: str = ""
+
+
+class MigrationOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What shall be moved where; `data` is the data folder where one of them is SQLite."""
+
+    source: str
+    target: str
+    data: str
+    hatton_table: str
+    checkpoint: str
+
+
+def _no_migration(_: MigrationOrder) -> AbstractContextManager["Move"]:
+    raise NotImplementedError("this environment moves no stores")
 
 
 # The type of the client is a string: httpx costs 60 ms to import, and `burgee --help` needs none.
@@ -34,3 +50,5 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     connect: Callable[[Target], AbstractContextManager["httpx.Client"]]
     serve: Callable[[Mapping[str, str]], int]
     clock: Callable[[], float]
+    migration: Callable[[MigrationOrder], AbstractContextManager["Move"]] = _no_migration
+    """Opens both stores of a migration."""

@@ -27,7 +27,7 @@ def test_help_says_the_exit_codes(burgee: Any) -> None:
 
 def test_the_table_holds_every_command_that_the_issue_names() -> None:
     named = "serve import export validate lint evaluate flags overrides token keys audit rebucket"
-    named += " bench completion budget"
+    named += " bench completion budget migrate"
     assert set(COMMANDS) == set(named.split())
 
 
