@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from burgee.formats.snapshot import FilterLayer
 from burgee.service.filter_layers import GROWTH, LEAST_ROOM, LayeredFilter, with_subjects
 
 SEED = 3
@@ -49,13 +50,11 @@ def test_a_million_subjects_are_a_megabyte_and_a_quarter() -> None:
 
 
 @given(st.lists(st.lists(st.text(max_size=4), max_size=6), max_size=5))
-def test_the_order_of_adding_makes_no_difference_to_who_is_found(
-    batches: list[list[str]], dice: object
-) -> None:
-    forward: tuple[object, ...] = ()
-    backward: tuple[object, ...] = ()
+def test_the_order_of_adding_makes_no_difference_to_who_is_found(batches: list[list[str]]) -> None:
+    forward: tuple[FilterLayer, ...] = ()
+    backward: tuple[FilterLayer, ...] = ()
     for batch in batches:
-        forward = with_subjects(forward, batch, seed=SEED)  # type: ignore[arg-type]
+        forward = with_subjects(forward, batch, seed=SEED)
     for batch in reversed(batches):
-        backward = with_subjects(backward, batch, seed=SEED)  # type: ignore[arg-type]
-    assert [each.bits for each in forward] == [each.bits for each in backward]  # type: ignore[attr-defined]
+        backward = with_subjects(backward, batch, seed=SEED)
+    assert [each.bits for each in forward] == [each.bits for each in backward]
