@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup serve test test-aws check check-infra bench conformance clean lock deploy url destroy smoke
 
 help: ## List the targets
-	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit("Burgee needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -88,10 +88,11 @@ STAGE := .venv-sam/bin/python -m infra.deploy
 deploy: .venv-sam/.installed ## Build and deploy a stage (ENV=staging, first time PUBLIC_KEY=issuer.pem)
 	$(STAGE) deploy $(ENV) $(if $(PUBLIC_KEY),--public-key $(PUBLIC_KEY))
 
-url: .venv-sam/.installed ## Print where a stage is (ENV=staging)
+url: .venv-sam/.installed ## Print where a stage is (ENV=staging); make logs-<function> follows its logs
 	@$(STAGE) url $(ENV)
 
-logs-%: .venv-sam/.installed ## (logs-evaluate, logs-manage, ...) Follow the log of a function
+# logs-evaluate, logs-manage, logs-limiter, logs-publish-snapshot, logs-audit, logs-usage: follow the log of a function.
+logs-%: .venv-sam/.installed
 	$(STAGE) logs $(ENV) $*
 
 destroy: .venv-sam/.installed ## Delete a stage but for its data (ENV=staging YES=staging)
