@@ -14,18 +14,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from burgee.bootstrap import open_application
-from burgee.entrypoints.lambdas import limiter as entry
-from burgee.entrypoints.lambdas.limiter import ACTOR, Limiter
-from burgee.errors import ConfigurationError, PartlyDoneError, TooManyRequestsError
-from burgee.ports import AuditQuery
-from burgee.settings import Settings
-from burgee.testing.aws.emulators import black_hole, client_of, create_tables
-from burgee.testing.aws.functions import concurrency_of, create_functions
-from burgee.testing.token_workshop import public_pem_of, signed
+for _name in ("boto3", "mangum"):
+    pytest.importorskip(_name)
 
-boto3 = pytest.importorskip("boto3")
-pytest.importorskip("mangum")
+from burgee.bootstrap import open_application  # noqa: E402
+from burgee.entrypoints.lambdas import limiter as entry  # noqa: E402
+from burgee.entrypoints.lambdas.limiter import ACTOR, Limiter  # noqa: E402
+from burgee.errors import ConfigurationError, PartlyDoneError, TooManyRequestsError  # noqa: E402
+from burgee.ports import AuditQuery  # noqa: E402
+from burgee.settings import Settings  # noqa: E402
+from burgee.testing.aws.emulators import black_hole, client_of, create_tables  # noqa: E402
+from burgee.testing.aws.functions import concurrency_of, create_functions  # noqa: E402
+from burgee.testing.token_workshop import public_pem_of, signed  # noqa: E402
+
 pytestmark = pytest.mark.aws
 
 RESET, STOP = "/reset-limit", "/mark-concurrency-zero"
