@@ -53,14 +53,18 @@ def person(deployment: Deployment, role: str = "ADMIN") -> httpx.Client:
     return httpx.Client(base_url=deployment.url, headers=headers, timeout=30, trust_env=False)
 
 
-def audit_lines(deployment: Deployment) -> list[AuditEvent]:
-    """What stands in S3."""
+def audit_lines(deployment: Deployment) -> list[bytes]:
+    """What stands in S3, line for line."""
     deployment.firehose.flush()
     (stream,) = deployment.template.of_type("AWS::KinesisFirehose::DeliveryStream")
     destination = deployment.template.properties(stream)["ExtendedS3DestinationConfiguration"]
     bucket = destination["BucketARN"].rpartition(":")[2]
-    lines = lines_in(deployment.client("s3"), bucket)
-    return [msgspec.json.decode(line, type=AuditEvent) for line in lines]
+    return lines_in(deployment.client("s3"), bucket)
+
+
+def events_of(lines: list[bytes]) -> list[AuditEvent]:
+    """Those lines that are events of the chain."""
+    return [msgspec.json.decode(line, type=AuditEvent) for line in lines if json.loads(line)["sequence"]]
 
 
 @pytest.fixture(scope="module")
@@ -104,14 +108,24 @@ def test_the_whole_way(journey: Deployment) -> None:
         reset = ada.post("/reset-limit", json={"limitValue": 1000, "pendingLimit": 1000})
         assert reset.status_code == 200, reset.text
         assert wait_for(lambda: ada.get("/api/v1/flags").status_code == 200)
+        # counts go by the log, and say when a flag was used last
+        counted = journey.ship_log("EvaluateFunction", "UsageFunction", '"burgee":"usage"')
+        assert counted is not None
+        assert not counted.is_error, counted
+        assert ada.get("/api/v1/flags/banner/usage").json()["lastEvaluatedAt"] > 0
         # audit
         journey.pump()
-    found = audit_lines(journey)
+    lines = audit_lines(journey)
+    assert ("flag.evaluated", "banner") in {
+        (each["action"], each["flagKey"]) for each in map(json.loads, lines)
+    }
+    found = events_of(lines)
     actions = [event.action for event in found]
     for action in ("flag.created", "override.created", "budget.tripped", "budget.reset"):
         assert action in actions, actions
     assert first_broken(sorted(found, key=lambda event: event.sequence)) is None
-    assert journey.messages("AuditDeadLetters") == []
+    given_up = journey.messages("AuditDeadLetters")
+    assert given_up == [], given_up[0]
 
 
 def evaluated(client: httpx.Client, key: str, subject: str) -> tuple[str, Any]:
@@ -161,7 +175,7 @@ def test_of_a_thousand_changes_none_is_lost_and_what_is_there_twice_shows() -> N
                 change(ada, turn)
                 deployment.pollers["AuditFunction", "AuditLog"].drain()
             head = ada.get("/api/v1/audit?limit=1").json()
-        found = audit_lines(deployment)
+        found = events_of(audit_lines(deployment))
         assert deployment.pollers["AuditFunction", "AuditLog"].given_up == []
     finally:
         deployment.__exit__()

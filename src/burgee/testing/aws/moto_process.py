@@ -5,7 +5,7 @@ import sys
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from burgee.testing.aws.moto_transactions import make_transactions_cheap
+from burgee.testing.aws.moto_transactions import make_inserts_one_record, make_transactions_cheap
 
 
 class _Quiet(WSGIRequestHandler):  # type: ignore[misc]
@@ -18,6 +18,7 @@ class _Quiet(WSGIRequestHandler):  # type: ignore[misc]
 def main() -> None:
     """Print the port, then serve until killed."""
     make_transactions_cheap()
+    make_inserts_one_record()
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, application, threaded=False, request_handler=_Quiet)
     sys.stdout.write(f"{server.server_port}\n")
