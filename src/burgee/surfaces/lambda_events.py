@@ -63,16 +63,15 @@ def read_event(event: Mapping[str, Any]) -> HttpRequest:
         if multi_query
         else list((event.get("queryStringParameters") or {}).items())
     )
-    # A load balancer hands the query and the path on as they came, API Gateway decoded.
+    # A load balancer hands the query on as it came, a REST API decoded; the path is as it came from both.
     is_raw = kind is not EventKind.REST
     query = "&".join(
         f"{name}={value}" if is_raw else f"{_quoted(name)}={_quoted(value)}" for name, value in pairs
     )
-    path = event.get("path") or "/"
     return HttpRequest(
         kind,
         event["httpMethod"].upper(),
-        _unquoted(path) if is_raw else path,
+        _unquoted(event.get("path") or "/"),
         query.encode(),
         headers,
         _body(event),
@@ -89,10 +88,12 @@ def _version_2(event: Mapping[str, Any], context: Mapping[str, Any]) -> HttpRequ
     stage = context.get("stage") or "$default"
     if stage != "$default" and (path == f"/{stage}" or path.startswith(f"/{stage}/")):
         path = path[len(stage) + 1 :] or "/"
+    # A Function URL leaves the path as it came, an HTTP API decodes it.
+    is_raw = ".lambda-url." in str(context.get("domainName") or "")
     return HttpRequest(
         EventKind.HTTP,
         context["http"]["method"].upper(),
-        _unquoted(path),
+        _unquoted(path) if is_raw else path,
         (event.get("rawQueryString") or "").encode(),
         headers,
         _body(event),

@@ -101,8 +101,17 @@ def test_every_event_is_read(
 
 
 def test_a_function_url_is_read_as_http() -> None:
-    event = http(rawPath="/users/a%20b/feature-flags/evaluation")
+    context = {**http()["requestContext"], "domainName": "abc.lambda-url.eu-west-1.on.aws"}
+    event = http(rawPath="/users/a%20b/feature-flags/evaluation", requestContext=context)
     assert read_event(event).path == "/users/a b/feature-flags/evaluation"
+
+
+def test_what_a_gateway_has_decoded_is_not_decoded_again() -> None:
+    of_url = {**http()["requestContext"], "domainName": "abc.lambda-url.eu-west-1.on.aws"}
+    of_api = {**http()["requestContext"], "domainName": "abc.execute-api.eu-west-1.amazonaws.com"}
+    assert read_event(http(rawPath="/users/50%25/x", requestContext=of_url)).path == "/users/50%/x"
+    assert read_event(http(rawPath="/users/50%25/x", requestContext=of_api)).path == "/users/50%25/x"
+    assert read_event(rest(path="/users/a%20b/x")).path == "/users/a b/x"
 
 
 @pytest.mark.parametrize(
