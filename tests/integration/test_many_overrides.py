@@ -67,7 +67,7 @@ def application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App
         found.append((CountingOverrideStore(overrides_beside(flags)), flags))
         return found[0][0]
 
-    monkeypatch.setattr("burgee.bootstrap.overrides_beside", counted)
+    monkeypatch.setattr("burgee.adapters.sqlite.overrides.overrides_beside", counted)
     with open_application(settings) as services:
         yield Application(services, *found[0])
 

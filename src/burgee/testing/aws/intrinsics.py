@@ -38,7 +38,7 @@ yaml.add_multi_constructor("!", _short_form, Loader=_Loader)
 
 def read_yaml(text: str) -> dict[str, Any]:
     """A template as JSON would have it, with the long forms of all functions."""
-    document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+    document = _Loader(text).get_single_data()
     if not isinstance(document, dict):
         raise TypeError("a template is a mapping")
     return document

@@ -7,7 +7,7 @@ import pytest
 
 from burgee.adapters.aws.emf import ADMITTED, ERRORS, METRICS, REFUSED, SNAPSHOT_AGE, Emf
 
-REFERENCE = Path(__file__).resolve().parents[4] / "docs" / "reference" / "metrics.md"
+REFERENCE = Path(__file__).resolve().parents[4] / "docs" / "reference" / "metrics-aws.md"
 
 
 def emitted(*answers: int) -> list[dict[str, object]]:

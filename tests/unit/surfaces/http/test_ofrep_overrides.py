@@ -35,7 +35,7 @@ def counted(store: MemoryFlagStore) -> CountingOverrideStore:
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     NOW[0] = 1_800_000_000.0
-    monkeypatch.setattr("burgee.bootstrap.overrides_beside", counted)
+    monkeypatch.setattr("burgee.adapters.sqlite.overrides.overrides_beside", counted)
     with open_application(Settings(data=":memory:"), clock=lambda: NOW[0]) as services:
         publish_samples(services)
         yield services
