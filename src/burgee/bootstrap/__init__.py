@@ -127,7 +127,7 @@ def open_application(
             overrides=overrides,
             limits=settings.limits,
             clock=clock,
-            flag_names=FlagNames(store, live, look=refresher.poll),
+            flag_names=FlagNames(store, live, look=refresher.look),
             parameters=Parameters(_parameter_sources(settings), clock=clock),
             last_access=last_access,
             hatton_strict_compat=settings.hatton_strict_compat,

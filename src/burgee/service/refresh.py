@@ -85,6 +85,14 @@ class Refresher:
         finally:
             self._flight.release()
 
+    def look(self) -> None:
+        """Look now, waiting for a look that is under way: that one may have begun before what is asked for.
+
+        Not while a pause after failures lasts. Never raises.
+        """
+        if self._clock() >= self._retry_at:
+            self.catch_up()
+
     def catch_up(self) -> None:
         """Look now, waiting for a look that is under way; for a publisher that is behind. Never raises."""
         with self._flight:

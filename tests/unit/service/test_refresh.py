@@ -1,5 +1,6 @@
 """Refreshing: other processes' publishes arrive, failures change nothing."""
 
+import threading
 from typing import Any
 
 import msgspec
@@ -204,3 +205,51 @@ def test_a_read_only_store_says_why(store: FlakyStore, reader: Workshop) -> None
     assert status.read_only
     assert status.message == "damaged; see the guide"
     assert msgspec.to_builtins(status)["readOnly"] is True
+
+
+class SlowStore(FlakyStore):
+    """A store whose answer to the first look after `slow` is set takes until `go_on`."""
+
+    def __init__(self, clock: HandClock) -> None:
+        super().__init__(clock)
+        self.slow, self.asked, self.go_on = threading.Event(), threading.Event(), threading.Event()
+
+    def change_token(self) -> int:
+        token = super().change_token()
+        if self.slow.is_set() and not self.asked.is_set():
+            self.asked.set()
+            assert self.go_on.wait(10)
+        return token
+
+
+@pytest.mark.parametrize(("way", "is_there"), [("poll", False), ("look", True)])
+def test_who_looks_for_what_was_just_published_waits_for_a_look_that_began_before(
+    way: str, is_there: bool
+) -> None:
+    store = SlowStore(HandClock())
+    writer = Workshop(store)
+    writer.put("a")
+    reader = Workshop(store, clock=writer.clock)
+    reader.refresher.load()
+    store.slow.set()
+    polling = threading.Thread(target=reader.refresher.poll)
+    polling.start()
+    assert store.asked.wait(10)
+    writer.put("b")
+    threading.Timer(0.1, store.go_on.set).start()
+    getattr(reader.refresher, way)()
+    assert ("b" in reader.live.current.programs["default"].flags) is is_there
+    store.go_on.set()
+    polling.join(10)
+
+
+def test_nobody_looks_while_a_pause_after_failures_lasts(store: FlakyStore, reader: Workshop) -> None:
+    store.broken = UnavailableError("away")
+    reader.refresher.poll()
+    looks = store.looks
+    reader.refresher.look()
+    assert store.looks == looks
+    store.broken = None
+    reader.clock.now += 60
+    reader.refresher.look()
+    assert store.looks > looks
