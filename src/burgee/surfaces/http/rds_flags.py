@@ -97,7 +97,7 @@ def program_of(call: Call) -> Program | None:
 
     Looks first whether another process has published.
     """
-    call.services.refresher.poll()
+    call.services.refresher.look()
     return call.services.live.current.programs.get(DEFAULT_FLAG_SET)
 
 
