@@ -1,6 +1,5 @@
 """The HTTP application: the route table, behind the envelope that every answer wears."""
 
-import re
 import uuid
 from collections.abc import Callable, Sequence
 from itertools import groupby
@@ -22,6 +21,7 @@ from burgee.surfaces.http.operation import Operation
 from burgee.surfaces.http.problems import MethodNotAllowedError
 from burgee.surfaces.http.resource import Pools, Resource
 from burgee.surfaces.http.routes import OPERATIONS
+from burgee.surfaces.http.whole_path import whole_path
 
 
 def build_app(
@@ -83,9 +83,7 @@ def _route(
     resource = Resource(operations, services, pools=pools, public_origin=public_origin, cors=cors)
     # Of all parameters only a targeting key may hold a slash.
     route = Route(path.replace("{targetingKey}", "{targetingKey:path}"), resource)
-    if operations[0].dialect is not None:
-        route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + "/?$")
-    return route
+    return whole_path(route, may_end_in_slash=operations[0].dialect is not None)
 
 
 def _as_ours(_: Request, error: Exception) -> Response:

@@ -13,6 +13,7 @@ from burgee.surfaces.http.metering import Gate, address_of
 from burgee.surfaces.http.ofrep import BULK_PATH, STREAM_PATH, Ofrep
 from burgee.surfaces.http.stream_sink import AsgiSink, stream_request
 from burgee.surfaces.http.streams import StreamHub
+from burgee.surfaces.http.whole_path import whole_path
 
 
 def ofrep_routes(ofrep: Ofrep, *, gate: Gate | None = None) -> list[Route]:
@@ -37,9 +38,9 @@ def ofrep_routes(ofrep: Ofrep, *, gate: Gate | None = None) -> list[Route]:
         return _response(answer)
 
     return [
-        Route(BULK_PATH, bulk, methods=["POST"], name="ofrep.bulk"),
-        Route(f"{BULK_PATH}/", bulk, methods=["POST"], name="ofrep.bulk.slash"),
-        Route(f"{BULK_PATH}/{{key:path}}", single, methods=["POST"], name="ofrep.single"),
+        whole_path(Route(BULK_PATH, bulk, methods=["POST"], name="ofrep.bulk")),
+        whole_path(Route(f"{BULK_PATH}/", bulk, methods=["POST"], name="ofrep.bulk.slash")),
+        whole_path(Route(f"{BULK_PATH}/{{key:path}}", single, methods=["POST"], name="ofrep.single")),
     ]
 
 
@@ -61,8 +62,10 @@ def stream_routes(ofrep: Ofrep, hub: StreamHub) -> list[Route]:
         return _Stream(sink, hub, first)
 
     return [
-        Route(STREAM_PATH, stream, methods=["GET"], name="ofrep.stream"),
-        Route(f"{STREAM_PATH}/{{selector:path}}", stream, methods=["GET"], name="ofrep.stream.selector"),
+        whole_path(Route(STREAM_PATH, stream, methods=["GET"], name="ofrep.stream")),
+        whole_path(
+            Route(f"{STREAM_PATH}/{{selector:path}}", stream, methods=["GET"], name="ofrep.stream.selector")
+        ),
     ]
 
 

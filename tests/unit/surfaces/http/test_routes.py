@@ -79,3 +79,10 @@ def test_the_reference_lists_every_route() -> None:
     for operation in OPERATIONS:
         needs = operation.permission.value if operation.permission is not None else "anybody"
         assert f"| {operation.method} | `{operation.path}` | {needs} | {operation.summary} |" in page
+
+
+@pytest.mark.parametrize(
+    "path", ["/docs%0A", "/healthz%0A", "/api/v1/flags%0A", "/budget%0A", "/ofrep/v1/evaluate/flags%0A"]
+)
+def test_a_line_break_at_the_end_is_part_of_the_path(admin: TestClient, path: str) -> None:
+    assert (admin.get if "ofrep" not in path else admin.post)(path).status_code == 404
