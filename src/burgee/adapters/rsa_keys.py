@@ -1,6 +1,7 @@
 """RSA keys in PEM form, and what they are called."""
 
 import hashlib
+from functools import lru_cache
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -17,8 +18,9 @@ def key_id(key: RSAPublicKey) -> str:
     return hashlib.sha256(der).hexdigest()[:16]
 
 
+@lru_cache(maxsize=2)
 def read_private_key(pem: bytes) -> RSAPrivateKey:
-    """The key in `pem`.
+    """The key in `pem`; checking that it is a sound one takes 80 ms, so the last two are kept.
 
     Raises ConfigurationError for anything but an unencrypted RSA private key of at least 2048 bits.
     """
