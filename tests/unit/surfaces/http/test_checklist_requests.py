@@ -99,7 +99,7 @@ def test_item_46_one_address_may_not_take_all_streams(services: Services, inline
             assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
         spoofed = STREAM[:-2] + b"x-forwarded-for: 192.0.2.9\r\nforwarded: for=192.0.2.9\r\n\r\n"
         for request in (STREAM, spoofed):
-            refused = server.exchange(request)
+            refused = server.exchange(request[:-2] + b"connection: close\r\n\r\n")
             assert refused.startswith(b"HTTP/1.1 503 ")
             assert b"retry-after: " in refused
         assert not server.hub.full("192.0.2.9")
