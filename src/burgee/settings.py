@@ -15,6 +15,7 @@ from burgee.model.flag_set import FractionalGeneration
 from burgee.model.limited_function import LimitedFunction, read_limited_functions
 from burgee.model.limits import DEFAULT_LIMITS, Limits
 from burgee.surfaces.http.origins import read_origins
+from burgee.surfaces.http.proxies import TrustedProxies
 
 Value = TypeVar("Value")
 Choice = TypeVar("Choice", bound=Enum)
@@ -72,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     evaluation_limit: int = 0
     token_rate: int = 0
     address_rate: int = 100
+    trusted_proxies: str = ""
     audit_files: bool = False
     audit_file_bytes: int = 16 * 1024 * 1024
     webhook_url: str = ""
@@ -242,6 +244,11 @@ def _origins(text: str) -> str:
     return text.strip()
 
 
+def _proxies(text: str) -> str:
+    TrustedProxies.from_text(text)
+    return text.strip()
+
+
 def _functions(text: str) -> str:
     read_limited_functions(text)
     return text.strip()
@@ -357,6 +364,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "evaluation_limit": _number(0, MAX_LIMIT),
     "token_rate": _number(0, 1_000_000),
     "address_rate": _number(0, 1_000_000),
+    "trusted_proxies": _proxies,
     "audit_files": _switch,
     "audit_file_bytes": _number(65_536, 1_073_741_824),
     "webhook_url": str.strip,

@@ -117,6 +117,29 @@ def test_item_47_an_address_that_a_client_makes_up_is_not_believed(tmp_path: Pat
         assert statuses.count(401) < 40
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_item_47_the_address_that_a_proxy_of_ours_saw_is_the_clients(tmp_path: Path, workers: int) -> None:
+    """One client floods through a proxy; another that comes through the same proxy is not turned away."""
+    settings = {"BURGEE_ADDRESS_RATE": "1", "BURGEE_TRUSTED_PROXIES": "127.0.0.1"}
+    with running_server(tmp_path / "data", workers=workers, environment=settings) as server:
+
+        def statuses(client: str, count: int) -> list[int]:
+            answers = [
+                httpx.put(
+                    f"{server.url}/api/v1/flags/a",
+                    json=FLAG,
+                    headers={"x-forwarded-for": f"192.0.2.{number}, {client}"},
+                )
+                for number in range(count)
+            ]
+            return [answer.status_code for answer in answers]
+
+        flood = statuses("203.0.113.9", 80)
+        assert set(flood) == {401, 429}
+        assert flood.count(401) < 40
+        assert statuses("203.0.113.10", 5) == [401] * 5
+
+
 CANARY = "cAnArY"
 
 

@@ -14,6 +14,7 @@ from burgee.settings import Settings
 from burgee.surfaces.http.cors import Cors
 from burgee.surfaces.http.counters import Counters
 from burgee.surfaces.http.node import Node, NodeOptions
+from burgee.surfaces.http.proxies import TrustedProxies
 
 try:
     from uvloop import new_event_loop
@@ -49,6 +50,7 @@ def serve_node(
         writes=writes,
         limits=settings.limits,
         cors=Cors.from_text(settings.cors_origins),
+        proxies=TrustedProxies.from_text(settings.trusted_proxies),
         # A look at SQLite is a look at shared memory; one at DynamoDB is a call that is paid for.
         poll_seconds=SHARED_POLL_SECONDS if several and not settings.is_dynamodb else ALONE_POLL_SECONDS,
     )

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp
 from uvloop import new_event_loop
 
 from burgee.model.limits import DEFAULT_LIMITS, Limits
@@ -21,6 +22,7 @@ from burgee.surfaces.http.edge import Deadlines, Edge
 from burgee.surfaces.http.listener import Listener
 from burgee.surfaces.http.ofrep import Ofrep
 from burgee.surfaces.http.ofrep_routes import ofrep_routes, stream_routes
+from burgee.surfaces.http.proxies import NO_PROXIES, BehindProxies, TrustedProxies
 from burgee.surfaces.http.streams import StreamHub
 
 
@@ -106,6 +108,7 @@ def listening(
     open_to_all: bool = True,
     tick_seconds: float = 0.05,
     cors: Cors = NO_CORS,
+    proxies: TrustedProxies = NO_PROXIES,
     new_loop: Callable[[], asyncio.AbstractEventLoop] = new_event_loop,
 ) -> Iterator[Listening]:
     """Serve `services` on a free port of 127.0.0.1 for the length of a `with`."""
@@ -135,10 +138,20 @@ def listening(
         ]
     )
     app.router.redirect_slashes = False
-    edge = Edge(ofrep, hub, counters, limits=limits, deadlines=deadlines, inline=inline, cors=cors)
+    edge = Edge(
+        ofrep,
+        hub,
+        counters,
+        limits=limits,
+        deadlines=deadlines,
+        inline=inline,
+        cors=cors,
+        proxies=proxies,
+    )
     bound = socket.create_server(("127.0.0.1", 0), backlog=1024)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32 * 1024)  # so that a stuck reader shows soon
-    dressed = CorsLayer(app, cors) if cors.is_on else app
+    dressed: ASGIApp = CorsLayer(app, cors) if cors.is_on else app
+    dressed = BehindProxies(dressed, proxies) if proxies.is_on else dressed
     server = Listening(Listener(dressed, edge, bound), hub, counters, bound.getsockname()[:2])
     started, stop = threading.Event(), threading.Event()
 

@@ -8,6 +8,7 @@ from burgee.surfaces.http.answer import STATUS_LINES, Answer
 from burgee.surfaces.http.cors import NO_CORS, Cors
 from burgee.surfaces.http.counters import Counters
 from burgee.surfaces.http.ofrep import Ofrep
+from burgee.surfaces.http.proxies import NO_PROXIES, TrustedProxies
 from burgee.surfaces.http.streams import StreamHub
 
 LARGE_BODIES = (b"/api/v1/import", b"/api/v1/validate", b"/api/v1/overrides/import")
@@ -67,8 +68,9 @@ class Edge:
         inline: bool = True,
         counts_connections: bool = True,
         cors: Cors = NO_CORS,
+        proxies: TrustedProxies = NO_PROXIES,
     ) -> None:
-        self.cors = cors
+        self.cors, self.proxies = cors, proxies
         self.counts_connections = counts_connections
         self.ofrep, self.hub, self.counters = ofrep, hub, counters
         self.limits, self.deadlines, self.inline = limits, deadlines or Deadlines(), inline

@@ -40,7 +40,11 @@ async def spend(meter: Meter, limiter: anyio.CapacityLimiter) -> None:
 def address_of(scope: Scope) -> str:
     """The network that a request comes from, as the key of its rate."""
     client = scope.get("client")
-    host = str(client[0]) if client else ""
+    return network_of(str(client[0]) if client else "")
+
+
+def network_of(host: str) -> str:
+    """The address `host`; of IPv6 the /64 network around it, since whoever has one address has them all."""
     if ":" not in host:
         return host
     try:

@@ -36,6 +36,7 @@ from burgee.surfaces.http.listener import Listener
 from burgee.surfaces.http.metering import evaluation_gate
 from burgee.surfaces.http.ofrep import Ofrep
 from burgee.surfaces.http.ofrep_routes import ofrep_routes, stream_routes
+from burgee.surfaces.http.proxies import NO_PROXIES, BehindProxies, TrustedProxies
 from burgee.surfaces.http.streams import StreamHub
 
 _log = logging.getLogger("burgee.node")
@@ -61,6 +62,7 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     inline: bool = True
     limits: Limits = DEFAULT_LIMITS
     cors: Cors = NO_CORS
+    proxies: TrustedProxies = NO_PROXIES
 
 
 class Node:
@@ -115,6 +117,7 @@ class Node:
                 inline=inline,
                 counts_connections=counted,
                 cors=cors,
+                proxies=options.proxies,
             )
 
         gate = evaluation_gate(limited, self.ofrep) if limited else None
@@ -128,6 +131,8 @@ class Node:
             outer = Forwarding(app, Path(options.writer_socket))
         if cors.is_on:  # around the forwarding: the writer's answers pass here too, and are dressed once
             outer = CorsLayer(outer, cors)
+        if options.proxies.is_on:  # around the forwarding too, which tells the writer who calls
+            outer = BehindProxies(outer, options.proxies)
         inline = options.inline and limited is None  # what waits for a lease may not block the loop
         main_edge = edge(inline=inline, counted=True, cors=cors)
         main = Listener(Counting(outer, counters), main_edge, self._http)

@@ -27,7 +27,8 @@ from burgee.surfaces.http.counters import (
 from burgee.surfaces.http.counters import STREAM as STREAM_ROUTE
 from burgee.surfaces.http.edge import HEAD_END, UsualRequest
 from burgee.surfaces.http.heads import head_fault, is_path, without_offers
-from burgee.surfaces.http.metering import address_of
+from burgee.surfaces.http.metering import network_of
+from burgee.surfaces.http.proxies import FORWARDED_FOR
 from burgee.surfaces.http.refusing import (
     BODY,
     HEAD,
@@ -329,7 +330,8 @@ class BurgeeProtocol(RefusingProtocol):
         edge.counters.answered(route, answer.status, perf_counter_ns() - started)
 
     def _open_stream(self, known: dict[bytes, bytes], *, close: bool) -> None:
-        address = address_of({"client": self.client})
+        peer = self.client[0] if self.client else ""
+        address = network_of(self.edge.proxies.client(peer, known.get(FORWARDED_FOR, b"")))
         scope = stream_request(self.edge.ofrep, self.edge.hub, self.url, known, address=address)
         fields = self.edge.cors.fields(known.get(b"origin"))
         if isinstance(scope, Answer):
