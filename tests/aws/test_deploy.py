@@ -16,7 +16,6 @@ from infra import deploy  # noqa: E402
 
 pytestmark = pytest.mark.aws
 
-PEM = "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n"
 STACK = """
 Resources:
   Bucket: { Type: AWS::S3::Bucket, Properties: { BucketName: snapshots-of-staging } }
@@ -47,13 +46,6 @@ def clients(endpoint: str) -> Iterator[deploy.Clients]:
 
     yield client
     httpx.post(f"{endpoint}/moto-api/reset").raise_for_status()
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    path = tmp_path / "key.pem"
-    path.write_text(PEM)
-    return path
 
 
 @pytest.mark.parametrize("stage", ["staging", "production"])
@@ -97,29 +89,6 @@ def test_deploying_builds_first_and_says_every_parameter_also_the_empty_ones() -
     at = list(deployed).index("--parameter-overrides")
     assert deployed[at + 1 :] == ['Stage="staging"', 'AllowedOrigins=""', 'A="x \\"y\\" \\\\"']
     assert deployed[list(deployed).index("--stack-name") + 1] == "burgee-staging"
-
-
-def test_the_public_key_becomes_a_secure_string(clients: deploy.Clients, key: Path) -> None:
-    deploy.ensure_public_key(clients, "/burgee/staging/public-key", key)
-    found = clients("ssm").get_parameter(Name="/burgee/staging/public-key", WithDecryption=True)["Parameter"]
-    assert (found["Type"], found["Value"]) == ("SecureString", PEM)
-    deploy.ensure_public_key(clients, "/burgee/staging/public-key", None)
-
-
-def test_without_a_key_anywhere_it_says_how_to_give_one(clients: deploy.Clients) -> None:
-    with pytest.raises(deploy.DeploymentError, match=r"PUBLIC_KEY=file\.pem"):
-        deploy.ensure_public_key(clients, "/burgee/staging/public-key", None)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [("-----BEGIN PRIVATE KEY-----", "private key"), ("ssh-rsa AAAA", "not a public key")],
-)
-def test_what_is_no_public_key_stays_here(clients: deploy.Clients, key: Path, text: str, words: str) -> None:
-    key.write_text(text)
-    with pytest.raises(deploy.DeploymentError, match=words):
-        deploy.ensure_public_key(clients, "/k", key)
-    assert clients("ssm").describe_parameters()["Parameters"] == []
 
 
 def test_the_address_is_an_output_of_the_stack(clients: deploy.Clients) -> None:

@@ -1,4 +1,4 @@
-"""The door of a stage, with the template's own routes and gateway responses: what pages see while all stand still."""
+"""The door of a stage, with the template's own routes and responses: what pages see while all stand still."""
 
 from collections.abc import Iterator
 
