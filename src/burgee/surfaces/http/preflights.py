@@ -1,4 +1,4 @@
-"""Preflights of every path, answered by the origin alone: no store, no routes, no other function is needed."""
+"""Preflights of every path, answered by the origin alone: no store and no other function is needed."""
 
 from typing import Any
 

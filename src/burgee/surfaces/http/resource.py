@@ -120,6 +120,7 @@ class Resource:
             request_id=scope.get("burgee.request_id", ""),
             is_https=self._origin(scope, headers).startswith("https:"),
             client=str(scope["client"][0]) if scope.get("client") else msgspec.UNSET,
+            base_path=scope.get("burgee.base_path", ""),
         )
 
     def _require_known_or_rare(self, operation: Operation, scope: Scope, headers: Headers) -> Identity | None:
