@@ -104,8 +104,8 @@ rotate-key: .venv-sam/.installed ## Sign by a new key (ENV=staging, FORGET=yes t
 logs-%: .venv-sam/.installed
 	$(STAGE) logs $(ENV) $*
 
-destroy: .venv-sam/.installed ## Delete a stage but for its data (ENV=staging YES=staging)
-	$(STAGE) destroy $(ENV) --yes "$(YES)"
+destroy: .venv-sam/.installed ## Delete a stage, its data only with DATA=yes (ENV=staging YES=staging)
+	$(STAGE) destroy $(ENV) --yes "$(YES)" $(if $(filter yes,$(DATA)),--data)
 
 smoke: .venv-sam/.installed ## Try a deployed stage (ENV=staging); it stops for some seconds
 	.venv-sam/bin/python -m infra.smoke $(ENV)

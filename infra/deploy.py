@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 from infra.access import NoAccessError, sign_in_link, token
-from infra.keys import KeyFileError, ensure_keys, rotate
+from infra.destroy import delete_data, destroy, forget_parameters
+from infra.keys import KeyFileError, ensure_keys, rotate, signing_name
 
 HERE = Path(__file__).parent.resolve()
 TEMPLATE = HERE / "template.yaml"
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--role", default="admin", help="for token: reader, editor, admin, ...")
     parser.add_argument("--seconds", type=int, default=3600, help="for token: how long it is good")
     parser.add_argument("--yes", default="", help="for destroy: the stage's name once more")
+    parser.add_argument("--data", action="store_true", help="for destroy: tables and audit lines too")
     said = parser.parse_args(arguments)
     try:
         COMMANDS[said.command](said)
@@ -77,6 +79,21 @@ def _token(said: argparse.Namespace) -> None:
     print(token(boto3_client, outputs(boto3_client, said.stage), role=said.role, seconds=said.seconds))
 
 
+def _destroy(said: argparse.Namespace) -> None:
+    if said.yes != said.stage:
+        raise DeploymentError(
+            f"this deletes {stack_name(said.stage)}: say make destroy ENV={said.stage} YES={said.stage}"
+        )
+    found = outputs(boto3_client, said.stage)
+    names = [signing_name(said.stage), stage_parameters(said.stage)["PublicKeyParameterName"]]
+    destroy(
+        boto3_client, stack_name(said.stage), found, delete=lambda: run_command(delete_command(said.stage))
+    )
+    forget_parameters(boto3_client, names)
+    if said.data:
+        delete_data(boto3_client, found)
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "deploy": _deploy,
     "url": lambda said: print(url(boto3_client, said.stage)),
@@ -84,7 +101,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "token": _token,
     "rotate-key": _rotate,
     "logs": lambda said: run_command(logs_command(said.stage, said.function or "manage")),
-    "destroy": lambda said: destroy(boto3_client, said.stage, confirmation=said.yes, run=run_command),
+    "destroy": _destroy,
 }
 
 
@@ -155,6 +172,11 @@ def logs_command(stage: str, function: str) -> list[str]:
     return [_sam(), "logs", "--stack-name", stack_name(stage), "--name", FUNCTIONS[function], "--tail"]
 
 
+def delete_command(stage: str) -> list[str]:
+    """Deletes the stack and what was uploaded for it."""
+    return [_sam(), "delete", "--stack-name", stack_name(stage), "--no-prompts"]
+
+
 def outputs(clients: Clients, stage: str) -> dict[str, str]:
     """The outputs of a stage's stack. Raises DeploymentError where there is no such stack."""
     cloudformation = clients("cloudformation")
@@ -170,17 +192,6 @@ def outputs(clients: Clients, stage: str) -> dict[str, str]:
 def url(clients: Clients, stage: str) -> str:
     """Where clients reach the stage."""
     return outputs(clients, stage)["Url"]
-
-
-def destroy(clients: Clients, stage: str, *, confirmation: str, run: Run) -> None:
-    """Delete the stack, not its tables and audit lines. Raises DeploymentError without confirmation."""
-    if confirmation != stage:
-        raise DeploymentError(f"this deletes {stack_name(stage)}: say make destroy ENV={stage} YES={stage}")
-    said = outputs(clients, stage)
-    _empty(clients("s3"), said["SnapshotBucketName"])
-    run([_sam(), "delete", "--stack-name", stack_name(stage), "--no-prompts"])
-    kept = [value for name, value in said.items() if name.endswith("TableName") or name == "AuditBucketName"]
-    print("Kept, to be deleted by hand when nobody needs them any more:", ", ".join(sorted(kept)))
 
 
 def boto3_client(service: str) -> Any:
@@ -201,15 +212,6 @@ def _sam() -> str:
 
 def _quoted(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _empty(s3: Any, bucket: str) -> None:
-    """Delete every version: a bucket must be empty to be deleted, and snapshots can be made anew."""
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-        objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
-        if objects:
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
 
 
 if __name__ == "__main__":
