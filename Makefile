@@ -8,7 +8,7 @@ ARGS ?=
 # Second starts are quick by the bytecode of the first, also where the environment says to leave none.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup serve test test-aws check check-infra bench conformance clean lock deploy url sign-in token rotate-key destroy smoke
+.PHONY: help setup serve test test-aws check check-infra check-workflows bench conformance clean lock deploy url sign-in token rotate-key destroy smoke
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -66,6 +66,10 @@ check: $(VENV)/.installed-dev ## Style, types and architecture
 
 check-infra: .venv-infra/.installed .venv-checkov/.installed ## Translate the template, lint it, check its roles
 	PYTHONPATH=src .venv-infra/bin/python -m pytest -m infra tests/infra $(ARGS)
+
+# By its version in Go's checksum database; it knows what no test of ours does, such as the contexts of each key.
+check-workflows: ## Lint the workflows (go)
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.7 .github/workflows/*.yml
 
 # The peers that Burgee is compared with live in an environment of their own, never in the product's.
 .venv-bench/.installed: benchmarks/requirements.lock

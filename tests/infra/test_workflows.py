@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.infra.conftest import ROOT
+from tests.infra.conftest import CONTAINER, ROOT
+
+from burgee.testing.aws.intrinsics import read_yaml
 
 pytestmark = pytest.mark.infra
 
@@ -50,6 +52,38 @@ def test_deploying_exchanges_a_token_for_a_role_and_tests_come_first() -> None:
         step for step in jobs["deploy"]["steps"] if "configure-aws-credentials" in step.get("uses", "")
     ]
     assert exchange["with"]["role-to-assume"] == "${{ vars.AWS_DEPLOY_ROLE }}"
+
+
+def test_the_role_is_for_one_environment_of_one_repository_and_passes_on_only_roles_of_its_stage() -> None:
+    template = read_yaml((ROOT / "infra" / "deploy-role.yaml").read_text())
+    role = template["Resources"]["DeployRole"]["Properties"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert trust["Condition"] == {
+        "StringEquals": {
+            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+            "token.actions.githubusercontent.com:sub": {
+                "Fn::Sub": "repo:${Repository}:environment:${Environment}"
+            },
+        }
+    }
+    statements = role["Policies"][0]["PolicyDocument"]["Statement"]
+    for statement in statements:
+        assert statement["Resource"]["Fn::Sub"].endswith(":role/burgee-${Environment}-*")
+    (hand,) = [each for each in statements if "iam:PassRole" in each["Action"]]
+    assert hand["Action"] == "iam:PassRole"
+    assert set(hand["Condition"]["StringEquals"]["iam:PassedToService"]) == _trusted_services()
+
+
+def _trusted_services() -> set[str]:
+    """Whom the roles of both templates trust."""
+    found = set()
+    for path in (ROOT / "infra" / "template.yaml", CONTAINER):
+        for resource in read_yaml(path.read_text())["Resources"].values():
+            if resource["Type"] == "AWS::IAM::Role":
+                (trust,) = resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+                found.add(trust["Principal"]["Service"])
+    return found
 
 
 def test_what_is_run_is_in_the_makefile() -> None:
