@@ -2,8 +2,12 @@
 
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,7 +23,18 @@ from infra import access, keys  # noqa: E402
 
 TEMPLATE = read_template()
 PUBLIC = TEMPLATE.parameters["PublicKeyParameterName"]
-FLAG = {"variants": {"on": True, "off": False}, "defaultVariant": "on"}
+PAGE = (Path(__file__).parents[2] / "docs" / "start" / "lambda.md").read_text()
+COMMAND = [
+    "flags",
+    "set",
+    "new-checkout",
+    "--variant",
+    "on=true",
+    "--variant",
+    "off=false",
+    "--default",
+    "on",
+]
 
 
 class Functions:
@@ -105,11 +120,15 @@ def test_a_token_for_the_command_line_writes_evaluates_and_resets(
 ) -> None:
     token = access.token(clients, outputs, role="admin", seconds=60)
     headers = {"Authorization": f"Bearer {token}"}
+    burgee(stage, token, *COMMAND)
+    sdk_key = burgee(stage, token, "keys", "create", "--name", "shop").strip()
+    stage.pump()
     with httpx.Client(base_url=stage.url, headers=headers, timeout=60, trust_env=False) as ada:
-        assert ada.put("/api/v1/flags/new-checkout", json=FLAG).status_code == 201
-        stage.pump()
         asked = {"context": {"targetingKey": "user-1"}}
-        answer = ada.post("/ofrep/v1/evaluate/flags/new-checkout", json=asked)
+        only_evaluates = {"Authorization": f"Bearer {sdk_key}"}
+        assert ada.get("/api/v1/flags", headers=only_evaluates).status_code == 403
+        answer = ada.post("/ofrep/v1/evaluate/flags/new-checkout", json=asked, headers=only_evaluates)
+        assert answer.json() == ada.post("/ofrep/v1/evaluate/flags/new-checkout", json=asked).json()
         assert answer.json() == {
             "key": "new-checkout",
             "reason": "STATIC",
@@ -122,6 +141,21 @@ def test_a_token_for_the_command_line_writes_evaluates_and_resets(
     assert '"actor":"lambda:invoke"' in text
     assert "token.issued" in text
     assert token not in text
+
+
+def burgee(stage: Deployment, token: str, *command: str) -> str:
+    """What a command of docs/start/lambda.md prints."""
+    assert " ".join((".venv/bin/burgee", *command)) in PAGE
+    done = subprocess.run(
+        [sys.executable, "-m", "burgee", *command],
+        env={**os.environ, "BURGEE_URL": stage.url, "BURGEE_TOKEN": token},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.parametrize(
