@@ -90,7 +90,9 @@ class Limiter:
         cors = self._cors
         app = build_app(services, operations=OPERATIONS, public_url=self._settings.public_url, cors=cors)
         http = CorsLayer(app, cors) if cors.is_on else app
-        self._services, self._http = services, HttpFunction(http, limits=self._settings.limits)
+        settings = self._settings
+        function = HttpFunction(http, limits=settings.limits, public_url=settings.public_url)
+        self._services, self._http = services, function
 
     def _preflight(self, event: Mapping[str, Any]) -> dict[str, Any] | None:
         try:

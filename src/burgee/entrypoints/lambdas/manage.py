@@ -75,7 +75,9 @@ class Manage:
         cors = Cors.from_text(self._settings.cors_origins)
         app = build_app(services, public_url=self._settings.public_url, cors=cors)
         http = CorsLayer(app, cors) if cors.is_on else app
-        self._services, self._http = services, HttpFunction(http, limits=self._settings.limits)
+        settings = self._settings
+        function = HttpFunction(http, limits=settings.limits, public_url=settings.public_url)
+        self._services, self._http = services, function
 
 
 def _look(services: Services) -> None:

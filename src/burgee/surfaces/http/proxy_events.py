@@ -103,15 +103,23 @@ def body_of(event: Event) -> bytes:
 
 
 def answer_of(
-    event: Event, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes
+    event: Event,
+    status: int,
+    headers: Iterable[tuple[bytes, bytes]],
+    body: bytes,
+    *,
+    has_prefix: bool = True,
 ) -> dict[str, Any]:
-    """An answer in the form that the sender of `event` takes."""
+    """An answer in the form that the sender of `event` takes.
+
+    `has_prefix` puts its stage or base path before a `Location` of ours.
+    """
     pairs = [
         (name.decode("latin-1").lower(), value.decode("latin-1"))
         for name, value in headers
         if name.lower() not in _DROPPED
     ]
-    prefix = _prefix(event)
+    prefix = _prefix(event) if has_prefix else ""
     if prefix:
         pairs = [(name, prefix + value if _is_local(name, value) else value) for name, value in pairs]
     answer: dict[str, Any] = {"statusCode": status, **_content(pairs, body)}
