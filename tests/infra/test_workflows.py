@@ -94,6 +94,15 @@ def test_what_is_run_is_in_the_makefile() -> None:
                 assert name in targets
 
 
+@pytest.mark.parametrize("page", ["lambda", "container"])
+def test_what_a_newcomer_is_told_to_run_is_in_the_makefile(page: str) -> None:
+    targets = set(re.findall(r"^([a-z-]+|logs-%):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = (ROOT / "docs" / "start" / f"{page}.md").read_text()
+    told = set(re.findall(r"(?:`|\(|&& |^)make (?:-s )?([a-z][a-z-]+)(?= ENV|`)", text, re.MULTILINE))
+    assert told
+    assert {"logs-%" if name.startswith("logs-") else name for name in told} <= targets
+
+
 def test_no_step_puts_words_of_others_into_a_command() -> None:
     for path in WORKFLOWS:
         for step in _steps(path):
