@@ -8,7 +8,7 @@ ARGS ?=
 # Second starts are quick by the bytecode of the first, also where the environment says to leave none.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup serve test test-aws check check-infra bench conformance clean lock deploy url destroy smoke
+.PHONY: help setup serve test test-aws check check-infra check-workflows bench conformance clean lock deploy url sign-in token rotate-key destroy smoke
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -67,6 +67,10 @@ check: $(VENV)/.installed-dev ## Style, types and architecture
 check-infra: .venv-infra/.installed .venv-checkov/.installed ## Translate the template, lint it, check its roles
 	PYTHONPATH=src .venv-infra/bin/python -m pytest -m infra tests/infra $(ARGS)
 
+# By its version in Go's checksum database; it knows what no test of ours does, such as the contexts of each key.
+check-workflows: ## Lint the workflows (go)
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.7 .github/workflows/*.yml
+
 # The peers that Burgee is compared with live in an environment of their own, never in the product's.
 .venv-bench/.installed: benchmarks/requirements.lock
 	$(PYTHON) -m venv .venv-bench
@@ -85,20 +89,29 @@ bench: $(VENV)/.installed .venv-bench/.installed ## Measure against peers, in on
 ENV ?= staging
 STAGE := .venv-sam/bin/python -m infra.deploy
 
-deploy: .venv-sam/.installed ## Build and deploy a stage (ENV=staging, first time PUBLIC_KEY=issuer.pem)
+deploy: .venv-sam/.installed ## Build and deploy a stage (ENV=staging, to believe an issuer too PUBLIC_KEY=issuer.pem)
 	$(STAGE) deploy $(ENV) $(if $(PUBLIC_KEY),--public-key $(PUBLIC_KEY))
 
 url: .venv-sam/.installed ## Print where a stage is (ENV=staging); make logs-<function> follows its logs
 	@$(STAGE) url $(ENV)
 
+sign-in: .venv-sam/.installed ## Print a link that signs one browser in as administrator, once (ENV=staging)
+	@$(STAGE) sign-in $(ENV)
+
+token: .venv-sam/.installed ## Print a token (ENV=staging ROLE=admin TTL=3600)
+	@$(STAGE) token $(ENV) $(if $(ROLE),--role $(ROLE)) $(if $(TTL),--seconds $(TTL))
+
+rotate-key: .venv-sam/.installed ## Sign by a new key (ENV=staging, FORGET=yes to believe no former one)
+	$(STAGE) rotate-key $(ENV) $(if $(FORGET),--forget) $(if $(PUBLIC_KEY),--public-key $(PUBLIC_KEY))
+
 # logs-evaluate, logs-manage, logs-limiter, logs-publish-snapshot, logs-audit, logs-usage: follow the log of a function.
 logs-%: .venv-sam/.installed
 	$(STAGE) logs $(ENV) $*
 
-destroy: .venv-sam/.installed ## Delete a stage but for its data (ENV=staging YES=staging)
-	$(STAGE) destroy $(ENV) --yes "$(YES)"
+destroy: .venv-sam/.installed ## Delete a stage, its data only with DATA=yes (ENV=staging YES=staging)
+	$(STAGE) destroy $(ENV) --yes "$(YES)" $(if $(filter yes,$(DATA)),--data)
 
-smoke: .venv-sam/.installed ## Try a deployed stage (ENV=staging, a token in BURGEE_TOKEN); it stops for some seconds
+smoke: .venv-sam/.installed ## Try a deployed stage (ENV=staging); it stops for some seconds
 	.venv-sam/bin/python -m infra.smoke $(ENV)
 
 lock: $(VENV)/.created ## Resolve the lock files again

@@ -1,4 +1,4 @@
-"""Deploys a stage and answers questions about it: `make deploy`, `url`, `logs-<function>` and `destroy`.
+"""Deploys a stage and what belongs to it: `make deploy`, `url`, `sign-in`, `logs-<function>`, `destroy`.
 
 Everything that a stage needs is in its file of infra/stages; nothing is edited by hand, before or after.
 """
@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from infra.access import NoAccessError, sign_in_link, token
+from infra.destroy import delete_data, destroy, forget_parameters
+from infra.keys import KeyFileError, ensure_keys, rotate, signing_name
 
 HERE = Path(__file__).parent.resolve()
 TEMPLATE = HERE / "template.yaml"
@@ -38,31 +41,68 @@ class DeploymentError(Exception):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=["deploy", "url", "logs", "destroy"])
+    parser.add_argument("command", choices=sorted(COMMANDS))
     parser.add_argument("stage", help="a file of infra/stages, without .yaml")
     parser.add_argument("function", nargs="?", choices=sorted(FUNCTIONS), help="for logs")
     parser.add_argument(
-        "--public-key", type=Path, help="for the first deploy: PEM file of the issuer's public key"
+        "--public-key", type=Path, help="for deploy and rotate-key: PEM file of an issuer to believe as well"
     )
+    parser.add_argument("--forget", action="store_true", help="for rotate-key: former keys count no more")
+    parser.add_argument("--role", default="admin", help="for token: reader, editor, admin, ...")
+    parser.add_argument("--seconds", type=int, default=3600, help="for token: how long it is good")
     parser.add_argument("--yes", default="", help="for destroy: the stage's name once more")
+    parser.add_argument("--data", action="store_true", help="for destroy: tables and audit lines too")
     said = parser.parse_args(arguments)
     try:
-        match said.command:
-            case "deploy":
-                parameters = stage_parameters(said.stage)
-                ensure_public_key(boto3_client, parameters["PublicKeyParameterName"], said.public_key)
-                deploy(said.stage, parameters, run=run_command)
-                print(url(boto3_client, said.stage))
-            case "url":
-                print(url(boto3_client, said.stage))
-            case "logs":
-                run_command(logs_command(said.stage, said.function or "manage"))
-            case _:
-                destroy(boto3_client, said.stage, confirmation=said.yes, run=run_command)
-    except DeploymentError as error:
+        COMMANDS[said.command](said)
+    except (DeploymentError, KeyFileError, NoAccessError) as error:
         sys.exit(str(error))
     except subprocess.CalledProcessError as error:
         sys.exit(error.returncode)
+
+
+def _deploy(said: argparse.Namespace) -> None:
+    parameters = stage_parameters(said.stage)
+    is_new = ensure_keys(boto3_client, said.stage, parameters["PublicKeyParameterName"], said.public_key)
+    deploy(said.stage, parameters, run=run_command)
+    if is_new:
+        print(f"A signing key was made: make sign-in ENV={said.stage} prints a link for an administrator.")
+    print(url(boto3_client, said.stage))
+
+
+def _rotate(said: argparse.Namespace) -> None:
+    name = stage_parameters(said.stage)["PublicKeyParameterName"]
+    rotate(boto3_client, said.stage, name, forget=said.forget, path=said.public_key)
+
+
+def _token(said: argparse.Namespace) -> None:
+    print(token(boto3_client, outputs(boto3_client, said.stage), role=said.role, seconds=said.seconds))
+
+
+def _destroy(said: argparse.Namespace) -> None:
+    if said.yes != said.stage:
+        raise DeploymentError(
+            f"this deletes {stack_name(said.stage)}: say make destroy ENV={said.stage} YES={said.stage}"
+        )
+    found = outputs(boto3_client, said.stage)
+    names = [signing_name(said.stage), stage_parameters(said.stage)["PublicKeyParameterName"]]
+    destroy(
+        boto3_client, stack_name(said.stage), found, delete=lambda: run_command(delete_command(said.stage))
+    )
+    forget_parameters(boto3_client, names)
+    if said.data:
+        delete_data(boto3_client, found)
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "deploy": _deploy,
+    "url": lambda said: print(url(boto3_client, said.stage)),
+    "sign-in": lambda said: print(sign_in_link(boto3_client, outputs(boto3_client, said.stage))),
+    "token": _token,
+    "rotate-key": _rotate,
+    "logs": lambda said: run_command(logs_command(said.stage, said.function or "manage")),
+    "destroy": _destroy,
+}
 
 
 def stack_name(stage: str) -> str:
@@ -93,26 +133,6 @@ def declared_parameters() -> dict[str, dict[str, Any]]:
     Loader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
     declared: dict[str, dict[str, Any]] = yaml.load(TEMPLATE.read_text(), Loader=Loader)["Parameters"]  # noqa: S506
     return declared
-
-
-def ensure_public_key(clients: Clients, name: str, path: Path | None) -> None:
-    """Put the key of `path` into SSM, where one is given. Raises DeploymentError where neither has one."""
-    ssm = clients("ssm")
-    if path is None:
-        try:
-            ssm.get_parameter(Name=name)
-        except ssm.exceptions.ParameterNotFound:
-            raise DeploymentError(
-                f"SSM has no parameter {name}: say where the issuer's public key is, "
-                f"with make deploy ENV=... PUBLIC_KEY=file.pem"
-            ) from None
-        return
-    pem = path.read_text()
-    if "PRIVATE KEY" in pem:
-        raise DeploymentError(f"{path} holds a private key; only the public one leaves your hands")
-    if "BEGIN PUBLIC KEY" not in pem:
-        raise DeploymentError(f"{path} is not a public key in PEM form")
-    ssm.put_parameter(Name=name, Type="SecureString", Value=pem, Overwrite=True)
 
 
 def deploy(stage: str, parameters: Mapping[str, str], *, run: Run) -> None:
@@ -152,6 +172,11 @@ def logs_command(stage: str, function: str) -> list[str]:
     return [_sam(), "logs", "--stack-name", stack_name(stage), "--name", FUNCTIONS[function], "--tail"]
 
 
+def delete_command(stage: str) -> list[str]:
+    """Deletes the stack and what was uploaded for it."""
+    return [_sam(), "delete", "--stack-name", stack_name(stage), "--no-prompts"]
+
+
 def outputs(clients: Clients, stage: str) -> dict[str, str]:
     """The outputs of a stage's stack. Raises DeploymentError where there is no such stack."""
     cloudformation = clients("cloudformation")
@@ -167,17 +192,6 @@ def outputs(clients: Clients, stage: str) -> dict[str, str]:
 def url(clients: Clients, stage: str) -> str:
     """Where clients reach the stage."""
     return outputs(clients, stage)["Url"]
-
-
-def destroy(clients: Clients, stage: str, *, confirmation: str, run: Run) -> None:
-    """Delete the stack, not its tables and audit lines. Raises DeploymentError without confirmation."""
-    if confirmation != stage:
-        raise DeploymentError(f"this deletes {stack_name(stage)}: say make destroy ENV={stage} YES={stage}")
-    said = outputs(clients, stage)
-    _empty(clients("s3"), said["SnapshotBucketName"])
-    run([_sam(), "delete", "--stack-name", stack_name(stage), "--no-prompts"])
-    kept = [value for name, value in said.items() if name.endswith("TableName") or name == "AuditBucketName"]
-    print("Kept, to be deleted by hand when nobody needs them any more:", ", ".join(sorted(kept)))
 
 
 def boto3_client(service: str) -> Any:
@@ -198,15 +212,6 @@ def _sam() -> str:
 
 def _quoted(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _empty(s3: Any, bucket: str) -> None:
-    """Delete every version: a bucket must be empty to be deleted, and snapshots can be made anew."""
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-        objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
-        if objects:
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
 
 
 if __name__ == "__main__":

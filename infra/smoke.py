@@ -1,4 +1,4 @@
-"""Tries a deployed stage: `python -m infra.smoke STAGE`, with a token of an administrator in BURGEE_TOKEN.
+"""Tries a deployed stage: `python -m infra.smoke STAGE`, with the token in BURGEE_TOKEN or one of its own.
 
 The verification list of the source systems, step by step: create a flag and see the row, set an override and
 read it back, set the limit to 1 and see 429, stop everything and see concurrency 0, reset and see it lifted,
@@ -232,15 +232,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--origin", default="", help="the Origin to send, where the service asks for one")
     said = parser.parse_args(arguments)
     token = os.environ.get("BURGEE_TOKEN", "")
-    if not token or bool(said.stage) == bool(said.url):
-        parser.error("say a stage or --url, and set BURGEE_TOKEN to an administrator's token")
+    if bool(said.stage) == bool(said.url) or (said.url and not token):
+        parser.error("say a stage, or --url with an administrator's token in BURGEE_TOKEN")
     url, stack = said.url, None
     if said.stage:
         from infra.deploy import DeploymentError, boto3_client, outputs
 
+        from infra import access
+
         try:
             found = outputs(boto3_client, said.stage)
-        except DeploymentError as error:
+            token = token or access.token(boto3_client, found, role="admin", seconds=900)
+        except (DeploymentError, access.NoAccessError) as error:
             sys.exit(str(error))
         url, stack = found["Url"], Stack(found, boto3_client)
     try:

@@ -88,6 +88,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limiter_function: str = ""
     parameter_path: str = ""
     public_key_parameter: str = ""
+    signing_key_parameter: str = ""
 
     @classmethod
     def from_mapping(cls, env: Mapping[str, str]) -> "Settings":
@@ -112,6 +113,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 f"BURGEE_HOST: {settings.host} can be reached by others, which needs BURGEE_PUBLIC_KEY "
                 "(or BURGEE_JWKS_URL, or BURGEE_SIGNING_KEY, a key file that exists)"
             )
+        if settings.signing_key_parameter:
+            problems += _signing_problems(settings)
         if settings.webhook_url and not settings.webhook_secrets:
             problems.append("BURGEE_WEBHOOK_URL: it needs BURGEE_WEBHOOK_SECRETS to sign with")
         if settings.audit_files and settings.is_memory:
@@ -186,6 +189,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             address_rate=self.address_rate,
             workers=self.workers,
         )
+
+
+def _signing_problems(settings: Settings) -> list[str]:
+    """What stands in the way of tokens signed by a key in SSM: they are verified as those of an issuer."""
+    name = "BURGEE_SIGNING_KEY_PARAMETER"
+    found = []
+    if not settings.key_parameter:
+        found.append(
+            f"{name}: its public half is looked for in BURGEE_PUBLIC_KEY_PARAMETER, which is not set"
+        )
+    if settings.signing_key:
+        found.append(f"{name}: BURGEE_SIGNING_KEY names another key to sign with")
+    if settings.token_issuer or settings.token_audience:
+        found.append(f"{name}: BURGEE_TOKEN_ISSUER and BURGEE_TOKEN_AUDIENCE would refuse what it signs")
+    return found
 
 
 def _number(low: int, high: int) -> Callable[[str], int]:
@@ -379,4 +397,5 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "limiter_function": str.strip,
     "parameter_path": _path,
     "public_key_parameter": str.strip,
+    "signing_key_parameter": str.strip,
 }

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 boto3 = pytest.importorskip("boto3")
+from infra.destroy import BALANCER, NESTED, destroy  # noqa: E402
 from infra.smoke import Stack  # noqa: E402
 
 from burgee.testing.aws.emulators import running_moto  # noqa: E402
@@ -16,7 +17,6 @@ from infra import deploy  # noqa: E402
 
 pytestmark = pytest.mark.aws
 
-PEM = "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n"
 STACK = """
 Resources:
   Bucket: { Type: AWS::S3::Bucket, Properties: { BucketName: snapshots-of-staging } }
@@ -47,13 +47,6 @@ def clients(endpoint: str) -> Iterator[deploy.Clients]:
 
     yield client
     httpx.post(f"{endpoint}/moto-api/reset").raise_for_status()
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    path = tmp_path / "key.pem"
-    path.write_text(PEM)
-    return path
 
 
 @pytest.mark.parametrize("stage", ["staging", "production"])
@@ -99,29 +92,6 @@ def test_deploying_builds_first_and_says_every_parameter_also_the_empty_ones() -
     assert deployed[list(deployed).index("--stack-name") + 1] == "burgee-staging"
 
 
-def test_the_public_key_becomes_a_secure_string(clients: deploy.Clients, key: Path) -> None:
-    deploy.ensure_public_key(clients, "/burgee/staging/public-key", key)
-    found = clients("ssm").get_parameter(Name="/burgee/staging/public-key", WithDecryption=True)["Parameter"]
-    assert (found["Type"], found["Value"]) == ("SecureString", PEM)
-    deploy.ensure_public_key(clients, "/burgee/staging/public-key", None)
-
-
-def test_without_a_key_anywhere_it_says_how_to_give_one(clients: deploy.Clients) -> None:
-    with pytest.raises(deploy.DeploymentError, match=r"PUBLIC_KEY=file\.pem"):
-        deploy.ensure_public_key(clients, "/burgee/staging/public-key", None)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [("-----BEGIN PRIVATE KEY-----", "private key"), ("ssh-rsa AAAA", "not a public key")],
-)
-def test_what_is_no_public_key_stays_here(clients: deploy.Clients, key: Path, text: str, words: str) -> None:
-    key.write_text(text)
-    with pytest.raises(deploy.DeploymentError, match=words):
-        deploy.ensure_public_key(clients, "/k", key)
-    assert clients("ssm").describe_parameters()["Parameters"] == []
-
-
 def test_the_address_is_an_output_of_the_stack(clients: deploy.Clients) -> None:
     clients("cloudformation").create_stack(StackName="burgee-staging", TemplateBody=STACK)
     assert deploy.url(clients, "staging") == "https://api.example.com/staging"
@@ -132,29 +102,94 @@ def test_a_stage_that_is_not_deployed_has_no_address(clients: deploy.Clients) ->
         deploy.url(clients, "staging")
 
 
-def test_destroying_empties_the_snapshots_and_names_what_is_kept(
-    clients: deploy.Clients, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("confirmation", ["", "production"])
+def test_nothing_is_destroyed_without_the_name_of_the_stage(
+    confirmation: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(deploy, "boto3_client", lambda _: pytest.fail("it asked AWS"))
+    monkeypatch.setattr(deploy, "run_command", lambda _: pytest.fail("it ran"))
+    with pytest.raises(SystemExit, match="YES=staging"):
+        deploy.main(["destroy", "staging", "--yes", confirmation])
+
+
+def test_destroying_deletes_stack_and_keys_and_keeps_the_data(
+    clients: deploy.Clients, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commands = destroyed(clients, monkeypatch)
+    left = clients("s3").list_object_versions(Bucket="snapshots-of-staging")
+    assert (left.get("Versions"), left.get("DeleteMarkers")) == (None, None)
+    assert [command[1:4] for command in commands] == [["delete", "--stack-name", "burgee-staging"]]
+    assert "audit-of-staging, featureFlag-staging" in capsys.readouterr().out
+    assert clients("ssm").describe_parameters()["Parameters"] == []
+    assert clients("dynamodb").list_tables()["TableNames"] == ["featureFlag-staging"]
+    assert len(clients("s3").list_object_versions(Bucket="audit-of-staging")["Versions"]) == 1
+
+
+def test_destroying_with_its_data_leaves_nothing(
+    clients: deploy.Clients, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    destroyed(clients, monkeypatch, "--data")
+    assert clients("dynamodb").list_tables()["TableNames"] == []
+    assert [each["Name"] for each in clients("s3").list_buckets()["Buckets"]] == ["snapshots-of-staging"]
+
+
+def test_a_protected_load_balancer_of_a_nested_stack_is_let_go() -> None:
+    """Its attributes, as AWS was asked to set them."""
+    asked: list[dict[str, Any]] = []
+    stacks = {
+        "burgee-staging": [{"ResourceType": NESTED, "PhysicalResourceId": "nested"}],
+        "nested": [
+            {"ResourceType": BALANCER, "PhysicalResourceId": "arn:balancer"},
+            {"ResourceType": BALANCER},
+            {"ResourceType": "AWS::ECS::Cluster", "PhysicalResourceId": "c"},
+        ],
+    }
+
+    class Client:
+        def describe_stack_resources(self, **said: str) -> dict[str, Any]:
+            return {"StackResources": stacks[said["StackName"]]}
+
+        def modify_load_balancer_attributes(self, **said: Any) -> None:
+            asked.append(said)
+
+        def get_paginator(self, _: str) -> "Client":
+            return self
+
+        def paginate(self, **_: str) -> list[dict[str, Any]]:
+            return []
+
+    found = {"SnapshotBucketName": "s", "AuditBucketName": "a"}
+    destroy(lambda _: Client(), "burgee-staging", found, delete=lambda: asked.append({"deleted": True}))
+    protection = {"Key": "deletion_protection.enabled", "Value": "false"}
+    assert asked == [{"LoadBalancerArn": "arn:balancer", "Attributes": [protection]}, {"deleted": True}]
+
+
+def destroyed(clients: deploy.Clients, monkeypatch: pytest.MonkeyPatch, *more: str) -> list[Sequence[str]]:
+    """What was run to take the stage away; the stack itself, which SAM would delete, is still there."""
     clients("cloudformation").create_stack(StackName="burgee-staging", TemplateBody=STACK)
     s3 = clients("s3")
-    s3.put_bucket_versioning(Bucket="snapshots-of-staging", VersioningConfiguration={"Status": "Enabled"})
+    location = {"LocationConstraint": REGION}
+    s3.create_bucket(Bucket="audit-of-staging", CreateBucketConfiguration=location)
+    for bucket in ("snapshots-of-staging", "audit-of-staging"):
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     for _ in range(2):
         s3.put_object(Bucket="snapshots-of-staging", Key="snapshots/default", Body=b"x")
     s3.delete_object(Bucket="snapshots-of-staging", Key="snapshots/default")
+    s3.put_object(Bucket="audit-of-staging", Key="ddb-changes/day=2026-01-01/1.gz", Body=b"x")
+    clients("dynamodb").create_table(
+        TableName="featureFlag-staging",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        DeletionProtectionEnabled=True,
+    )
+    for name in ("signing-key", "public-key"):
+        clients("ssm").put_parameter(Name=f"/burgee/staging/{name}", Type="SecureString", Value="x")
     commands: list[Sequence[str]] = []
-    deploy.destroy(clients, "staging", confirmation="staging", run=commands.append)
-    left = s3.list_object_versions(Bucket="snapshots-of-staging")
-    assert (left.get("Versions"), left.get("DeleteMarkers")) == (None, None)
-    assert [command[1] for command in commands] == ["delete"]
-    assert "audit-of-staging, featureFlag-staging" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("confirmation", ["", "production"])
-def test_nothing_is_destroyed_without_the_name_of_the_stage(
-    clients: deploy.Clients, confirmation: str
-) -> None:
-    with pytest.raises(deploy.DeploymentError, match="YES=staging"):
-        deploy.destroy(clients, "staging", confirmation=confirmation, run=lambda _: pytest.fail("it ran"))
+    monkeypatch.setattr(deploy, "boto3_client", clients)
+    monkeypatch.setattr(deploy, "run_command", commands.append)
+    deploy.main(["destroy", "staging", "--yes", "staging", *more])
+    return commands
 
 
 @pytest.mark.parametrize("name", sorted(deploy.FUNCTIONS))

@@ -24,7 +24,7 @@ from burgee.testing.aws.recording_moto import recording_moto  # noqa: E402
 from burgee.testing.aws.stack import create_stack  # noqa: E402
 from burgee.testing.aws.stream_poller import StreamPoller  # noqa: E402
 from burgee.testing.aws.template import Template, read_template  # noqa: E402
-from burgee.testing.token_workshop import public_pem_of, signed  # noqa: E402
+from burgee.testing.token_workshop import pem_of, public_pem_of, signed  # noqa: E402
 
 pytestmark = pytest.mark.aws
 
@@ -162,6 +162,8 @@ def running(recorder: Recorder) -> Iterator[Running]:
             Type="SecureString",
             Value=public_pem_of("issuer").decode(),
         )
+        name = template.environment("ManageFunction")["BURGEE_SIGNING_KEY_PARAMETER"]
+        clients("ssm").put_parameter(Name=name, Type="SecureString", Value=pem_of("one").decode())
         running = Running(url, template, streams)
         _everything(running)
         yield running
@@ -232,6 +234,9 @@ def _access(running: Running) -> None:
     manage = "ManageFunction"
     key = running.done(manage, "POST", "/api/v1/keys", {"name": "shop", "kind": "server"})
     running.done(manage, "GET", "/api/v1/keys")
+    answered = running.functions[manage].invoke({"burgee": "token", "subject": "ops"})
+    assert isinstance(answered.payload, dict)
+    assert answered.payload["statusCode"] == 200, answered
     running.done(manage, "DELETE", f"/api/v1/keys/{key['id']}")
 
 

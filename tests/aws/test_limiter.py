@@ -173,6 +173,22 @@ def test_row_83_reset_works_while_the_others_are_at_zero(stage: Stage, limiter: 
     assert (stage.value, stage.concurrency) == (5, (None, None, None))
 
 
+@KINDS
+def test_preflights_need_no_store(
+    stage: Stage, event: Event, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    with black_hole() as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        limiter = Limiter(stage.environment)
+        request.addfinalizer(limiter.close)
+        began = time.monotonic()
+        for origin, status in (("https://members.realdevsquad.com", 200), ("https://evil.com", 403)):
+            asked = event("OPTIONS", "/feature-flags", bearer="", origin=origin)
+            assert limiter(asked, Context())["statusCode"] == status
+        assert time.monotonic() - began < 0.5
+        assert limiter(event("GET", "/api/v1/budget"), Context())["statusCode"] == 503
+
+
 def test_a_stop_of_the_management_lets_evaluation_run(stage: Stage, limiter: Limiter) -> None:
     limiter(rest("PATCH", STOP, {"scope": "management"}), Context())
     assert stage.concurrency == (0, None, None)

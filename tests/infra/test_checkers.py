@@ -80,7 +80,7 @@ def test_checkov_finds_nothing_that_is_not_excused_and_no_excuse_is_stale(
             [str(CHECKOV), "-f", str(path), "--framework", "cloudformation", "-o", "json", "--skip-download"]
         )
         report = json.loads(done.stdout)
-        assert report["summary"]["passed"] > 30
+        assert report["summary"]["passed"] > 20
         assert report["summary"]["parsing_errors"] == 0
         failed |= {
             (each["check_id"], each["resource"].split(".")[-1]) for each in report["results"]["failed_checks"]

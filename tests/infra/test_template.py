@@ -121,10 +121,10 @@ def test_no_stream_has_more_readers_than_dynamodb_bears(template: Template) -> N
     assert max(readers.values()) <= 2
 
 
-def test_every_route_answers_options(template: Template) -> None:
+def test_options_of_every_route_are_answered_by_what_no_brake_holds(template: Template) -> None:
     routes = {(route.path, route.method): route.function for route in template.routes()}
-    for path, method in routes:
-        assert routes[path, "options"] == routes[path, method]
+    for path, _ in routes:
+        assert routes[path, "options"] == "LimiterFunction"
 
 
 @pytest.mark.parametrize(
@@ -167,11 +167,13 @@ def test_no_two_variables_stand_at_the_same_place_of_a_path(template: Template) 
 def test_a_throttled_function_is_said_in_json_with_cors_headers(translated: Template) -> None:
     responses = translated.properties("Api")["Body"]["x-amazon-apigateway-gateway-responses"]
     assert responses["DEFAULT_5XX"]["statusCode"] == "503"
+    assert responses["INTEGRATION_FAILURE"] == responses["DEFAULT_5XX"]
     assert responses["THROTTLED"]["statusCode"] == "429"
     for said in responses.values():
         headers = said["responseParameters"]
         assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == "method.request.header.Origin"
         assert headers["gatewayresponse.header.Vary"] == "'Origin'"
+        assert headers["gatewayresponse.header.Access-Control-Expose-Headers"] == "'Retry-After'"
         body = said["responseTemplates"]["application/json"]
         assert json.loads(body)["requestId"] == "$context.requestId"
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.infra.conftest import ROOT
+from tests.infra.conftest import CONTAINER, ROOT
+
+from burgee.testing.aws.intrinsics import read_yaml
 
 pytestmark = pytest.mark.infra
 
@@ -52,12 +54,53 @@ def test_deploying_exchanges_a_token_for_a_role_and_tests_come_first() -> None:
     assert exchange["with"]["role-to-assume"] == "${{ vars.AWS_DEPLOY_ROLE }}"
 
 
+def test_the_role_is_for_one_environment_of_one_repository_and_passes_on_only_roles_of_its_stage() -> None:
+    template = read_yaml((ROOT / "infra" / "deploy-role.yaml").read_text())
+    role = template["Resources"]["DeployRole"]["Properties"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert trust["Condition"] == {
+        "StringEquals": {
+            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+            "token.actions.githubusercontent.com:sub": {
+                "Fn::Sub": "repo:${Repository}:environment:${Environment}"
+            },
+        }
+    }
+    statements = role["Policies"][0]["PolicyDocument"]["Statement"]
+    for statement in statements:
+        assert statement["Resource"]["Fn::Sub"].endswith(":role/burgee-${Environment}-*")
+    (hand,) = [each for each in statements if "iam:PassRole" in each["Action"]]
+    assert hand["Action"] == "iam:PassRole"
+    assert set(hand["Condition"]["StringEquals"]["iam:PassedToService"]) == _trusted_services()
+
+
+def _trusted_services() -> set[str]:
+    """Whom the roles of both templates trust."""
+    found = set()
+    for path in (ROOT / "infra" / "template.yaml", CONTAINER):
+        for resource in read_yaml(path.read_text())["Resources"].values():
+            if resource["Type"] == "AWS::IAM::Role":
+                (trust,) = resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+                found.add(trust["Principal"]["Service"])
+    return found
+
+
 def test_what_is_run_is_in_the_makefile() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for path in WORKFLOWS:
         for step in _steps(path):
             for name in re.findall(r"\bmake ([a-z-]+)", step.get("run", "")):
                 assert name in targets
+
+
+@pytest.mark.parametrize("page", ["lambda", "container"])
+def test_what_a_newcomer_is_told_to_run_is_in_the_makefile(page: str) -> None:
+    targets = set(re.findall(r"^([a-z-]+|logs-%):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = (ROOT / "docs" / "start" / f"{page}.md").read_text()
+    told = set(re.findall(r"(?:`|\(|&& |^)make (?:-s )?([a-z][a-z-]+)(?= ENV|`)", text, re.MULTILINE))
+    assert told
+    assert {"logs-%" if name.startswith("logs-") else name for name in told} <= targets
 
 
 def test_no_step_puts_words_of_others_into_a_command() -> None:

@@ -140,7 +140,31 @@ def test_every_setting_is_read() -> None:
     )
     default = Settings()
     same = [name for name in Settings.__struct_fields__ if getattr(settings, name) == getattr(default, name)]
-    assert same == []
+    # It goes with no other way to sign, and has a test of its own.
+    assert same == ["signing_key_parameter"]
+
+
+SIGNING = {"BURGEE_SIGNING_KEY_PARAMETER": "/burgee/a/signing-key"}
+KEYS = {"BURGEE_PUBLIC_KEY_PARAMETER": "/burgee/a/public-key"}
+
+
+def test_a_signing_key_in_ssm_needs_its_public_half_beside_it() -> None:
+    settings = Settings.from_mapping({**SIGNING, **KEYS})
+    assert settings.signing_key_parameter == "/burgee/a/signing-key"
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "BURGEE_PUBLIC_KEY_PARAMETER, which is not set"),
+        ({**KEYS, "BURGEE_SIGNING_KEY": "k.pem"}, "BURGEE_SIGNING_KEY names another key"),
+        ({**KEYS, "BURGEE_TOKEN_ISSUER": "https://idp.example"}, "would refuse what it signs"),
+        ({**KEYS, "BURGEE_TOKEN_AUDIENCE": "flags"}, "would refuse what it signs"),
+    ],
+)
+def test_a_signing_key_whose_tokens_nobody_would_believe_is_refused(more: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        Settings.from_mapping({**SIGNING, **more})
 
 
 def test_an_empty_value_is_no_value() -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 from functools import lru_cache
+import re
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -11,11 +12,23 @@ from burgee.errors import ConfigurationError
 
 MIN_KEY_BITS = 2048
 
+_BLOCK = re.compile(r"-----BEGIN [A-Z ]+-----.*?-----END [A-Z ]+-----", re.DOTALL)
+
 
 def key_id(key: RSAPublicKey) -> str:
     """The name of a key: the first 16 hex digits of the SHA-256 of its public part."""
     der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(der).hexdigest()[:16]
+
+
+def blocks_in(text: str) -> list[bytes]:
+    """The keys in PEM form that `text` holds, each by itself.
+
+    Line ends may be written as \\n: consoles and env files make one line of a value. A text without any key
+    is given back as it is, for whoever reads it to refuse.
+    """
+    text = text.replace("\\n", "\n")
+    return [block.encode() for block in _BLOCK.findall(text)] or [text.encode()]
 
 
 @lru_cache(maxsize=2)

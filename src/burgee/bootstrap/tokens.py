@@ -9,7 +9,7 @@ from burgee.adapters.local_key import load_or_make_signing_key, load_signing_key
 from burgee.adapters.token_claims import ClaimRules
 from burgee.adapters.tokens import Issuer, KeySource, PemKeys, RsaTokenSigner, RsaTokenVerifier
 from burgee.errors import ConfigurationError
-from burgee.ports import Clock
+from burgee.ports import Clock, TokenSigner
 from burgee.settings import Settings
 
 _LARGEST_KEY_BYTES = 64 * 1024
@@ -17,10 +17,13 @@ _LARGEST_KEY_BYTES = 64 * 1024
 
 def open_tokens(
     settings: Settings, folder: DataFolder | None, clock: Clock, stack: ExitStack, *, threads: bool
-) -> tuple[RsaTokenSigner | None, RsaTokenVerifier]:
-    """The local key signs; what it signed is believed, and what the other issuer signed that is set up."""
-    pem = _signing_key(settings, folder)
-    signer = RsaTokenSigner(pem) if pem is not None else None
+) -> tuple[TokenSigner | None, RsaTokenVerifier]:
+    """The local key signs; what it signed is believed, and what the other issuer signed that is set up.
+
+    A key in SSM signs in its place where one is named. Its public half is among those of the other issuer:
+    so functions that only verify never come near the private one.
+    """
+    signer, ours = _signer(settings, folder)
     sources = tuple(_other_keys(settings, stack, threads=threads))
     rules = ClaimRules(
         algorithms=tuple(settings.token_algorithms.split(",")),
@@ -31,7 +34,6 @@ def open_tokens(
     )
     others = [Issuer(rules, sources)] if sources else []
     leeway = settings.token_leeway_seconds
-    ours = [signer.public_pem] if signer is not None else []
     return signer, RsaTokenVerifier(ours, clock, leeway_seconds=leeway, others=others)
 
 
@@ -56,6 +58,22 @@ def _other_keys(settings: Settings, stack: ExitStack, *, threads: bool) -> Itera
         if threads:
             stored.start()
         yield stored
+
+
+def _signer(settings: Settings, folder: DataFolder | None) -> tuple[TokenSigner | None, list[bytes]]:
+    """Who signs, and by which keys what he signed is known at once."""
+    if settings.signing_key_parameter:
+        from burgee.adapters.aws.session import aws_client
+        from burgee.adapters.aws.signing_key import SsmSigner
+        from burgee.adapters.aws.ssm import read_parameter
+
+        client = aws_client("ssm")
+        return SsmSigner(lambda: read_parameter(client, settings.signing_key_parameter)), []
+    pem = _signing_key(settings, folder)
+    if pem is None:
+        return None, []
+    signer = RsaTokenSigner(pem)
+    return signer, [signer.public_pem]
 
 
 def _signing_key(settings: Settings, folder: DataFolder | None) -> bytes | None:

@@ -91,6 +91,13 @@ class Access(Authentication):
         )
         return token
 
+    def require_signer(self) -> None:
+        """Make sure, before a code is given out, that it can be redeemed.
+
+        Raises ConflictError where there is no key to sign with, UnavailableError.
+        """
+        self._sign(_claims("local", Role.READER, self._clock(), 1, ()))
+
     def create_sign_in_code(self, ttl: float = 600) -> str:
         """A code that signs one browser in, once, within `ttl` seconds. Only its hash is kept."""
         code = secrets.token_urlsafe(32)

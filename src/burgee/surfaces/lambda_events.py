@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from burgee.errors import MalformedError
+from burgee.surfaces.mount import mount_of
 
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _TEXT_TYPES = ("text/", "application/json", "application/problem+json", "application/javascript", "image/svg")
@@ -29,7 +30,7 @@ class EventKind(Enum):
 
 
 class HttpRequest(NamedTuple):
-    """A request: `path` without the stage and not percent-encoded, `query` as it would go over the wire."""
+    """A request: `path` without the stage or base path and not percent-encoded, `query` as on the wire."""
 
     kind: EventKind
     method: str
@@ -71,7 +72,7 @@ def read_event(event: Mapping[str, Any]) -> HttpRequest:
     return HttpRequest(
         kind,
         event["httpMethod"].upper(),
-        _unquoted(event.get("path") or "/"),
+        _unquoted((event.get("path") or "/") if is_raw else mount_of(event, context)[1]),
         query.encode(),
         headers,
         _body(event),

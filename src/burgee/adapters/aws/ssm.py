@@ -1,7 +1,6 @@
 """What operators keep in the SSM Parameter Store: small texts, and the public keys of another issuer."""
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -10,8 +9,8 @@ from typing import Any, NamedTuple
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from burgee.adapters.aws.failures import RefusedCallError, calling
+from burgee.adapters.rsa_keys import blocks_in, read_public_key
 from burgee.adapters.rsa_keys import key_id as name_of
-from burgee.adapters.rsa_keys import read_public_key
 from burgee.errors import ConfigurationError, KeysUnavailableError, UnavailableError
 
 _log = logging.getLogger("burgee.keys")
@@ -27,8 +26,6 @@ PAUSE_SECONDS = 10.0
 
 RETRY_SECONDS = 1.0
 """Between two look-ups of the thread while no key is known at all; requests do not wait for that."""
-
-_BLOCK = re.compile(r"-----BEGIN [A-Z ]+-----.*?-----END [A-Z ]+-----", re.DOTALL)
 
 
 class SsmParameters:
@@ -150,8 +147,6 @@ def read_parameter(client: Any, name: str) -> str | None:
 
 
 def _read_keys(text: str | None) -> dict[str, RSAPublicKey]:
-    # Line ends may be written as \n: consoles and env files make one line of a value.
-    blocks = _BLOCK.findall((text or "").replace("\\n", "\n"))
-    if not blocks:
+    if not text:
         raise UnavailableError("there is no key in the parameter")
-    return {name_of(key): key for key in (read_public_key(block.encode()) for block in blocks)}
+    return {name_of(key): key for key in map(read_public_key, blocks_in(text))}

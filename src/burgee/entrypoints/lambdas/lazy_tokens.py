@@ -25,7 +25,9 @@ RETRY_SECONDS = 5.0
 
 
 class LazyTokens:
-    """A TokenVerifier by the PEM that `read_pem` gives; None where no other issuer is believed.
+    """A TokenVerifier by the keys in PEM form that `read_pem` gives, several during a rotation.
+
+    Without `read_pem` no other issuer is believed.
 
     `read_pem` may raise UnavailableError.
     """
@@ -85,6 +87,7 @@ class LazyTokens:
             self._look_at = now + KEY_SECONDS
 
     def _made(self, pem: str) -> "RsaTokenVerifier":
+        from burgee.adapters.rsa_keys import blocks_in
         from burgee.adapters.token_claims import ClaimRules
         from burgee.adapters.tokens import Issuer, PemKeys, RsaTokenVerifier
 
@@ -95,7 +98,7 @@ class LazyTokens:
             identity=self._identity,
             role=self._role,
         )
-        source = PemKeys([pem.replace("\\n", "\n").encode()])
+        source = PemKeys(blocks_in(pem))
         return RsaTokenVerifier(
             [], self._clock, leeway_seconds=self._leeway, others=[Issuer(rules, (source,))]
         )

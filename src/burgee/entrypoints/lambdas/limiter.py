@@ -1,6 +1,8 @@
 """The limiter function: fills the budget and stops everything, and limits the other functions accordingly.
 
-Over HTTP it serves `PATCH /mark-concurrency-zero`, `POST /reset-limit` and the native routes of the budget.
+Over HTTP it serves `PATCH /mark-concurrency-zero`, `POST /reset-limit` and the native routes of the budget;
+and the preflights of all routes: a page can read why a function that stands still refuses only behind one
+that was answered.
 Invoked directly it takes `{"intValue": n}`: 0 stops, any other number opens a closed breaker and lets each
 function run so often at once. `scope` and `reason` may stand beside it. It answers `statusCode` 200; 207
 where some functions, 502 where all of them kept their concurrency (`failed` says which and why: the budget
@@ -26,6 +28,8 @@ from burgee.surfaces.http.app import build_app
 from burgee.surfaces.http.budget_routes import BUDGET_OPERATIONS
 from burgee.surfaces.http.cors import Cors, CorsLayer
 from burgee.surfaces.http.function import HttpFunction, problem_for
+from burgee.surfaces.http.preflights import preflight_answer
+from burgee.surfaces.http.proxy_events import NoRequestError
 from burgee.surfaces.http.rds import RDS_OPERATIONS
 
 _log = logging.getLogger("burgee.limiter")
@@ -50,6 +54,7 @@ class Limiter:
         self._settings = Settings.from_mapping(environment)
         if not self._settings.limited:
             raise ConfigurationError("BURGEE_LIMITED_FUNCTIONS: the limiter needs the functions to limit")
+        self._cors = Cors.from_text(self._settings.cors_origins)
         self._stack = contextlib.ExitStack()
         self._services: Services | None = None
         self._http: HttpFunction | None = None
@@ -58,6 +63,8 @@ class Limiter:
     def __call__(self, event: Mapping[str, Any], context: object) -> dict[str, Any]:
         """The answer to one event."""
         is_http = "requestContext" in event or "httpMethod" in event
+        if is_http and (preflight := self._preflight(event)) is not None:
+            return preflight
         if self._services is None:
             self._open()
         if self._services is None or self._http is None:
@@ -80,10 +87,18 @@ class Limiter:
         except UnavailableError as error:
             _log.warning("limiter.not_opened", extra={"problem": str(error)})
             return
-        cors = Cors.from_text(self._settings.cors_origins)
+        cors = self._cors
         app = build_app(services, operations=OPERATIONS, public_url=self._settings.public_url, cors=cors)
         http = CorsLayer(app, cors) if cors.is_on else app
-        self._services, self._http = services, HttpFunction(http, limits=self._settings.limits)
+        settings = self._settings
+        function = HttpFunction(http, limits=settings.limits, public_url=settings.public_url)
+        self._services, self._http = services, function
+
+    def _preflight(self, event: Mapping[str, Any]) -> dict[str, Any] | None:
+        try:
+            return preflight_answer(event, self._cors)
+        except NoRequestError:
+            return None  # whoever reads the request says so
 
     def _invoked(self, event: Mapping[str, Any], context: object) -> dict[str, Any]:
         assert self._services is not None

@@ -1,4 +1,7 @@
-"""The management function: the native API and the dialects behind API Gateway, built once a cold start."""
+"""The management function: the native API and the dialects behind API Gateway, built once a cold start.
+
+Invoked directly it gives operators a way in (`operator.py`).
+"""
 
 import contextlib
 import logging
@@ -9,6 +12,7 @@ from typing import Any
 
 from burgee.adapters.aws.emf import Emf
 from burgee.bootstrap import open_application
+from burgee.entrypoints.lambdas.operator import is_operator, operator_answer
 from burgee.errors import ConfigurationError, UnavailableError
 from burgee.service.services import Services
 from burgee.settings import Settings
@@ -52,7 +56,11 @@ class Manage:
             _look(self._services)
         if self._http is None or self._services is None:
             return problem_for(event, 503, "the store cannot answer now", (b"retry-after", b"1"))
-        answer = self._http(event, context)
+        if is_operator(event):
+            request_id = str(getattr(context, "aws_request_id", ""))
+            answer = operator_answer(self._services.access, event, request_id=request_id)
+        else:
+            answer = self._http(event, context)
         self._services.flush()
         return answer
 
@@ -67,7 +75,9 @@ class Manage:
         cors = Cors.from_text(self._settings.cors_origins)
         app = build_app(services, public_url=self._settings.public_url, cors=cors)
         http = CorsLayer(app, cors) if cors.is_on else app
-        self._services, self._http = services, HttpFunction(http, limits=self._settings.limits)
+        settings = self._settings
+        function = HttpFunction(http, limits=settings.limits, public_url=settings.public_url)
+        self._services, self._http = services, function
 
 
 def _look(services: Services) -> None:

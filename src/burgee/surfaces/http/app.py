@@ -46,9 +46,18 @@ def build_app(
         reads=anyio.CapacityLimiter(16), writes=anyio.CapacityLimiter(8), leases=anyio.CapacityLimiter(8)
     )
     origin = "/".join(public_url.split("/")[:3])
+    base_path = public_url.removeprefix(origin).rstrip("/")
     by_path = groupby(sorted(operations, key=lambda o: o.path), key=lambda o: o.path)
     resources = [
-        _route(path, tuple(those), services, pools=pools, public_origin=origin, cors=cors)
+        _route(
+            path,
+            tuple(those),
+            services,
+            pools=pools,
+            public_origin=origin,
+            public_base_path=base_path,
+            cors=cors,
+        )
         for path, those in by_path
     ]
     app = Starlette(
@@ -78,9 +87,17 @@ def _route(
     *,
     pools: Pools,
     public_origin: str,
+    public_base_path: str,
     cors: Cors,
 ) -> Route:
-    resource = Resource(operations, services, pools=pools, public_origin=public_origin, cors=cors)
+    resource = Resource(
+        operations,
+        services,
+        pools=pools,
+        public_origin=public_origin,
+        public_base_path=public_base_path,
+        cors=cors,
+    )
     # Of all parameters only a targeting key may hold a slash.
     route = Route(path.replace("{targetingKey}", "{targetingKey:path}"), resource)
     return whole_path(route, may_end_in_slash=operations[0].dialect is not None)

@@ -7,25 +7,33 @@ from typing import Any
 from burgee.surfaces.http.problems import INTERNAL, KINDS
 
 
-def docs_html(document: bytes) -> str:
-    """The body of the page for an encoded OpenAPI document; all of it is escaped text of that document."""
+def docs_html(document: bytes, *, base_path: str = "") -> str:
+    """The body of the page for an encoded OpenAPI document; all of it is escaped text of that document.
+
+    `base_path` stands before the addresses that are called.
+    """
     api = json.loads(document)
     by_tag: dict[str, list[str]] = {}
     for path, item in api["paths"].items():
         for method, operation in item.items():
             shared = api["components"]["responses"]
-            by_tag.setdefault(operation["tags"][0], []).append(_operation(path, method, operation, shared))
+            by_tag.setdefault(operation["tags"][0], []).append(
+                _operation(path, method, operation, shared, base_path)
+            )
     sections = "".join(
         f"<section><h2>{escape(tag)}</h2>{''.join(each)}</section>" for tag, each in by_tag.items()
     )
+    base = escape(base_path)
     return (
-        '<header><h1>Burgee HTTP API</h1><a href="/openapi.json">OpenAPI 3.1</a>'
-        '<form method="post" action="/sign-out"><button>Sign out</button></form></header>'
+        f'<header><h1>Burgee HTTP API</h1><a href="{base}/openapi.json">OpenAPI 3.1</a>'
+        f'<form method="post" action="{base}/sign-out"><button>Sign out</button></form></header>'
         f"<main><p>{escape(api['info']['description'])}</p>{sections}{_problems()}</main>"
     )
 
 
-def _operation(path: str, method: str, operation: dict[str, Any], shared: dict[str, Any]) -> str:
+def _operation(
+    path: str, method: str, operation: dict[str, Any], shared: dict[str, Any], base_path: str
+) -> str:
     parts = [f"<p>{escape(operation['description'])}</p>"] if operation.get("description") else []
     parameters = operation.get("parameters", [])
     if parameters:
@@ -40,7 +48,7 @@ def _operation(path: str, method: str, operation: dict[str, Any], shared: dict[s
     ]
     parts.append(_table(("Status", "Answer"), answers))
     if method == "get" and path.startswith("/api/"):
-        parts.append(_form(path, parameters))
+        parts.append(_form(base_path + path, parameters))
     return (
         f'<details id="{escape(operation["operationId"])}"><summary>'
         f'<span class="method">{escape(method.upper())}</span> '

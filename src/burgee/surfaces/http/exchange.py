@@ -31,6 +31,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     is_https: bool = False
     client: str | msgspec.UnsetType = msgspec.UNSET
     """The network address that the request came from, where it came over one."""
+    base_path: str = ""
+    """What the paths of addresses in pages begin with: the stage of a gateway, or what a proxy takes off."""
 
     def text(self, name: str, default: str = "") -> str:
         """The string parameter `name`."""

@@ -21,6 +21,9 @@ from burgee.surfaces.http.proxy_events import (
 
 _log = logging.getLogger("burgee.function")
 
+_OF_AN_ORIGIN = 2
+"""So many slashes has an address without a path."""
+
 # Its lines hold addresses, and those can hold secrets.
 logging.getLogger("mangum").setLevel(logging.WARNING)
 
@@ -28,10 +31,12 @@ logging.getLogger("mangum").setLevel(logging.WARNING)
 class HttpFunction:
     """Answers events by `app`; whatever happens, the answer is one that a gateway can pass on."""
 
-    def __init__(self, app: ASGIApp, *, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, *, limits: Limits, public_url: str = "") -> None:
+        # An application that was told its address says it whole; a gateway's part would come twice.
+        event_type = _WholeAddresses if public_url.count("/") > _OF_AN_ORIGIN else _ProxyEvent
         # Mangum runs the application; what an event and an answer look like is read and written here, since
         # its own readers decode paths twice and believe what a client says about its address.
-        self._run = Mangum(GatewayLimits(app, limits), lifespan="off", custom_handlers=[_ProxyEvent])
+        self._run = Mangum(GatewayLimits(app, limits), lifespan="off", custom_handlers=[event_type])
 
     def __call__(self, event: Event, context: object) -> dict[str, Any]:
         """The answer to the HTTP request in `event`; never raises an Exception."""
@@ -55,6 +60,8 @@ def problem_for(event: Event, status: int, words: str, *headers: tuple[bytes, by
 class _ProxyEvent:
     """What Mangum asks about an event."""
 
+    has_prefix = True
+
     def __init__(self, event: Event, context: object, _: object) -> None:
         self._event = event
         self.scope: Scope = {**scope_of(event), "aws.event": event, "aws.context": context}
@@ -77,4 +84,10 @@ class _ProxyEvent:
             )
         if status == 500 and (b"content-type", b"text/plain; charset=utf-8") in headers:
             return problem_for(self._event, 500, "an error of ours")  # Mangum's own words
-        return answer_of(self._event, status, headers, body)
+        return answer_of(self._event, status, headers, body, has_prefix=self.has_prefix)
+
+
+class _WholeAddresses(_ProxyEvent):
+    """The same, for an application whose addresses need nothing before them."""
+
+    has_prefix = False

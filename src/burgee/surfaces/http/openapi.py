@@ -27,7 +27,7 @@ _DESCRIPTION = (
 )
 
 
-def openapi_document(operations: Sequence[Operation]) -> dict[str, Any]:
+def openapi_document(operations: Sequence[Operation], *, base_path: str = "") -> dict[str, Any]:
     """The document for `operations` and for the evaluation routes, as JSON values."""
     types = _types(operations)
     references, schemas = msgspec.json.schema_components(types, ref_template=_TEMPLATE)
@@ -40,7 +40,7 @@ def openapi_document(operations: Sequence[Operation]) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Burgee", "version": "1", "description": _DESCRIPTION},
-        "servers": [{"url": "/"}],
+        "servers": [{"url": base_path or "/"}],
         "paths": paths | EVALUATION_PATHS,
         "components": {
             "schemas": schemas | EVALUATION_SCHEMAS,
@@ -54,9 +54,9 @@ def openapi_document(operations: Sequence[Operation]) -> dict[str, Any]:
     }
 
 
-def encoded_document(operations: Sequence[Operation]) -> bytes:
+def encoded_document(operations: Sequence[Operation], *, base_path: str = "") -> bytes:
     """The document as JSON."""
-    return msgspec.json.encode(openapi_document(operations))
+    return msgspec.json.encode(openapi_document(operations, base_path=base_path))
 
 
 def _types(operations: Sequence[Operation]) -> list[Any]:

@@ -1,7 +1,7 @@
 """The part of the route table that is for people and tools: documentation, OpenAPI, signing in and out."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import lru_cache
 
 from burgee.surfaces.http import sign_in
 from burgee.surfaces.http.docs_page import docs_html
@@ -11,6 +11,9 @@ from burgee.surfaces.http.operation import FORM, HTML, JSON, Operation, Payload,
 from burgee.surfaces.http.pages import html_answer, page_file
 from burgee.surfaces.http.parameters import Parameter, Place
 from burgee.surfaces.http.preconditions import IF_NONE_MATCH
+
+_KEPT_BASES = 8
+"""A server has one base path, or one for each of its names."""
 
 _CODE_PATTERN = "[A-Za-z0-9_-]{1,256}"
 _CODE = Parameter(
@@ -31,19 +34,21 @@ _SIGNED = Reply(status=303, description="To the documentation.", headers=("Locat
 def page_operations(all_operations: Callable[[], Sequence[Operation]]) -> tuple[Operation, ...]:
     """The open operations; the documents among them describe `all_operations()`, once it is complete."""
 
-    @cache
-    def document() -> bytes:
-        return encoded_document(all_operations())
+    @lru_cache(maxsize=_KEPT_BASES)
+    def document(base_path: str) -> bytes:
+        return encoded_document(all_operations(), base_path=base_path)
 
-    @cache
-    def page() -> Answer:
-        return html_answer("Burgee HTTP API", docs_html(document()), script="/docs/try.js")
+    @lru_cache(maxsize=_KEPT_BASES)
+    def page(base_path: str) -> Answer:
+        body = docs_html(document(base_path), base_path=base_path)
+        return html_answer("Burgee HTTP API", body, base_path=base_path, script="/docs/try.js")
 
-    def show_document(_: Call) -> Answer:
-        return Answer(body=document(), headers=(JSON_TYPE, ("cache-control", "no-cache")))
+    def show_document(call: Call) -> Answer:
+        headers = (JSON_TYPE, ("cache-control", "no-cache"))
+        return Answer(body=document(call.base_path), headers=headers)
 
-    def show_page(_: Call) -> Answer:
-        return page()
+    def show_page(call: Call) -> Answer:
+        return page(call.base_path)
 
     return (
         _page(

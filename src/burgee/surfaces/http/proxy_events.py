@@ -13,10 +13,15 @@ from urllib.parse import quote, unquote_to_bytes, urlencode
 
 from starlette.types import Scope
 
+from burgee.surfaces.mount import mount_of
+
 Event: TypeAlias = Mapping[str, Any]
 """What Lambda's runtime decoded; every member is checked where it is read."""
 
 Pairs: TypeAlias = list[tuple[bytes, bytes]]
+
+BASE_PATH = "burgee.base_path"
+"""The key in the ASGI scope under which stands what the addresses in our pages begin with."""
 
 OUTPUT_BYTES = 5_900_000
 """An answer may have 6 MB in all, as JSON."""
@@ -54,10 +59,12 @@ def scope_of(event: Event) -> Scope:
         headers = _v2_headers(event)
     elif "httpMethod" in event:
         headers = _v1_headers(event)
-        method, sent = event["httpMethod"], str(event.get("path") or "/")
+        method = event["httpMethod"]
         if is_balancer(event):
+            sent = str(event.get("path") or "/")
             query, client = _query(event, is_encoded=True), _last(headers, b"x-forwarded-for")
         else:
+            _, sent = mount_of(event, context)
             query = _query(event, is_encoded=False)
             client = _mapping(context.get("identity")).get("sourceIp")
     else:
@@ -77,6 +84,7 @@ def scope_of(event: Event) -> Scope:
         "headers": headers,
         "client": (str(client), 0) if client else None,
         "server": None,
+        BASE_PATH: _prefix(event),
     }
 
 
@@ -95,15 +103,23 @@ def body_of(event: Event) -> bytes:
 
 
 def answer_of(
-    event: Event, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes
+    event: Event,
+    status: int,
+    headers: Iterable[tuple[bytes, bytes]],
+    body: bytes,
+    *,
+    has_prefix: bool = True,
 ) -> dict[str, Any]:
-    """An answer in the form that the sender of `event` takes."""
+    """An answer in the form that the sender of `event` takes.
+
+    `has_prefix` puts its stage or base path before a `Location` of ours.
+    """
     pairs = [
         (name.decode("latin-1").lower(), value.decode("latin-1"))
         for name, value in headers
         if name.lower() not in _DROPPED
     ]
-    prefix = _prefix(event)
+    prefix = _prefix(event) if has_prefix else ""
     if prefix:
         pairs = [(name, prefix + value if _is_local(name, value) else value) for name, value in pairs]
     answer: dict[str, Any] = {"statusCode": status, **_content(pairs, body)}
@@ -205,16 +221,13 @@ def _cased(pairs: list[tuple[str, str]]) -> dict[str, str]:
 
 
 def _prefix(event: Event) -> str:
-    """What stands in the address of a REST API or HTTP API before our paths: its stage."""
+    """What stands in the address of a REST API or HTTP API before our paths: its stage, or its base path."""
     context = _mapping(event.get("requestContext"))
     if is_v2(event):
         stage, path = context.get("stage"), str(event.get("rawPath") or "/")
         is_there = stage and stage != "$default" and (path + "/").startswith(f"/{stage}/")
         return f"/{stage}" if is_there else ""
-    whole, path = str(context.get("path") or ""), str(event.get("path") or "/")
-    if path == "/":
-        return whole.rstrip("/")
-    return whole.removesuffix(path) if whole.endswith(path) else ""
+    return "" if is_balancer(event) else mount_of(event, context)[0]
 
 
 def _is_local(name: str, value: str) -> bool:

@@ -44,6 +44,7 @@ class Pools(msgspec.Struct, frozen=True, kw_only=True):
 class Resource:
     """An ASGI application for one path; `public_origin` is ours as browsers see it, "" to go by Host.
 
+    `public_base_path` is what a proxy takes off the paths that browsers see, "" to go by what a gateway says.
     `cors` knows the other origins whose pages may write with a cookie.
     """
 
@@ -54,6 +55,7 @@ class Resource:
         *,
         pools: Pools,
         public_origin: str,
+        public_base_path: str = "",
         cors: Cors = NO_CORS,
     ) -> None:
         self._cors = cors
@@ -63,7 +65,7 @@ class Resource:
         self._is_public = all(operation.permission is None for operation in operations)
         self._services = services
         self._pools = pools
-        self._public_origin = public_origin
+        self._public_origin, self._public_base_path = public_origin, public_base_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or raise an error of `burgee.errors` before anything was sent."""
@@ -82,6 +84,8 @@ class Resource:
         answer = await anyio.to_thread.run_sync(operation.handler, call, limiter=pool)
         if IF_NONE_MATCH in operation.parameters:
             answer = unless_unchanged(with_etag(answer), call)
+        if self._public_base_path:
+            answer = _below(answer, self._public_base_path)
         await send_answer(answer, send, without_body=method == "HEAD")
 
     async def _admit(self, operation: Operation, scope: Scope, receive: Receive) -> Call:
@@ -120,6 +124,7 @@ class Resource:
             request_id=scope.get("burgee.request_id", ""),
             is_https=self._origin(scope, headers).startswith("https:"),
             client=str(scope["client"][0]) if scope.get("client") else msgspec.UNSET,
+            base_path=self._public_base_path or scope.get("burgee.base_path", ""),
         )
 
     def _require_known_or_rare(self, operation: Operation, scope: Scope, headers: Headers) -> Identity | None:
@@ -190,6 +195,17 @@ def _is_written_as(template: str, raw_path: bytes, *, may_end_in_slash: bool) ->
     return len(names) == len(sent) and not any(
         b"%2f" in segment and name != "{targetingKey}" for name, segment in zip(names, sent, strict=True)
     )
+
+
+def _below(answer: Answer, base_path: str) -> Answer:
+    """With the place that it sends to where clients find it: behind a proxy that takes `base_path` off."""
+    if answer.header("location") is None:
+        return answer
+    headers = tuple(
+        (name, base_path + value if name.lower() == "location" and value.startswith("/") else value)
+        for name, value in answer.headers
+    )
+    return msgspec.structs.replace(answer, headers=headers)
 
 
 def _media_type(payload: Payload, headers: Headers) -> str:

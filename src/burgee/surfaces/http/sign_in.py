@@ -12,7 +12,7 @@ from burgee.surfaces.http.pages import html_answer
 
 def show_sign_in(call: Call) -> Answer:
     """The page that a one-time link opens: one button. Mail scanners and prefetchers press none."""
-    return _page("Sign this browser in to Burgee?", code=call.text("code"))
+    return _page("Sign this browser in to Burgee?", base_path=call.base_path, code=call.text("code"))
 
 
 def sign_in(call: Call) -> Answer:
@@ -22,9 +22,8 @@ def sign_in(call: Call) -> Answer:
         token = call.services.access.redeem_sign_in_code(code)
         expires_at = call.services.access.authenticate(token).expires_at
     except UnauthenticatedError:
-        return _page(
-            "This link is used up, expired or unknown. Ask the server for a new one.", code="", status=401
-        )
+        words = "This link is used up, expired or unknown. Ask the server for a new one."
+        return _page(words, base_path=call.base_path, code="", status=401)
     max_age = math.floor(expires_at - call.services.clock())
     cookie = session_cookie(token, max_age=max_age, is_https=call.is_https)
     return Answer(status=303, headers=(("location", "/docs"), ("set-cookie", cookie)))
@@ -44,9 +43,11 @@ def _code(body: bytes) -> str:
     return fields.get("code", "")[:256]
 
 
-def _page(text: str, *, code: str, status: int = 200) -> Answer:
+def _page(text: str, *, base_path: str, code: str, status: int = 200) -> Answer:
     kind = "hidden" if code else "text"
     label = "" if code else '<label for="code">One-time code</label>'
     field = f'<input id="code" type="{kind}" name="code" value="{escape(code)}" autocomplete="off" required>'
-    form = f'<form method="post" action="/sign-in">{label}{field} <button>Sign in</button></form>'
-    return html_answer("Sign in - Burgee", f"<main><h1>Burgee</h1><p>{text}</p>{form}</main>", status=status)
+    action = escape(f"{base_path}/sign-in")
+    form = f'<form method="post" action="{action}">{label}{field} <button>Sign in</button></form>'
+    body = f"<main><h1>Burgee</h1><p>{text}</p>{form}</main>"
+    return html_answer("Sign in - Burgee", body, base_path=base_path, status=status)

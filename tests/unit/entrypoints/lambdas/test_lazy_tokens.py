@@ -110,3 +110,13 @@ def test_a_user_reads_its_own_flags_by_a_key_from_ssm_and_nobody_elses(cloud: Cl
     assert json.loads(other["body"]) == {"message": "You can only access your own feature flag mappings"}
     assert cloud.calls().count("s3.GET") == 1
     assert len(cloud.calls()) == 2
+
+
+@pytest.mark.parametrize("between", ["", "\n", "\\n"])
+def test_during_a_rotation_both_keys_count(between: str) -> None:
+    both = between.join(public_pem_of(name).decode() for name in ("one", "two"))
+    tokens = LazyTokens(lambda: both, clock=lambda: NOW)
+    for name in ("one", "two"):
+        assert tokens.verify(token(name)).subject == "ada"
+    with pytest.raises(UnauthenticatedError):
+        tokens.verify(token("issuer"))

@@ -1,6 +1,7 @@
 """The few files that browsers load, read from the package."""
 
 from functools import cache
+from html import escape
 from importlib.resources import files
 
 from burgee.surfaces.http.exchange import Answer
@@ -17,17 +18,20 @@ def page_file(name: str) -> bytes:
     return files(__name__).joinpath(name).read_bytes()
 
 
-def html_answer(title: str, body: str, *, status: int = 200, script: str = "") -> Answer:
+def html_answer(title: str, body: str, *, base_path: str, status: int = 200, script: str = "") -> Answer:
     """A page around `body`, which is HTML already; `title` is plain text of ours.
+
+    `base_path` stands before the addresses of `script` and of the style.
 
     Referrer-Policy is same-origin, not no-referrer: browsers send `Origin: null` with forms otherwise, and
     the sign-in form could not be told from one of another site.
     """
-    tag = f'<script type="module" src="{script}"></script>' if script else ""
+    base = escape(base_path)
+    tag = f'<script type="module" src="{base}{script}"></script>' if script else ""
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{title}</title><link rel="stylesheet" href="/docs/style.css">{tag}</head>'
+        f'<title>{title}</title><link rel="stylesheet" href="{base}/docs/style.css">{tag}</head>'
         f"<body>{body}</body></html>"
     )
     headers = (
