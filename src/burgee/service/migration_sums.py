@@ -10,7 +10,7 @@ from burgee.errors import StoreDamagedError
 from burgee.model.audit import AuditEvent
 from burgee.model.budget import RequestBudget
 from burgee.model.change import IdempotencyRecord
-from burgee.model.flag import Flag, FlagVersion, Tombstone
+from burgee.model.flag import Flag, Tombstone
 from burgee.model.flag_set import FlagSet
 from burgee.model.sdk_key import SdkKey
 from burgee.model.usage import UsageCount
@@ -163,13 +163,15 @@ def histories(parts: StoreParts, flag_set: str, *, after: str = "") -> Iterator[
     living = {flag.key: flag for flag in (snapshot.flags if snapshot is not None else ())}
     if not living.keys() <= {step.key for step in newest}:
         raise StoreDamagedError(f"flags of {flag_set} have no history")
-    for key in sorted(step.key for step in newest):
+    for step in sorted(newest, key=lambda each: each.key):
+        key = step.key
         if key <= after:
             continue
         entity: Flag | Tombstone | None = living.get(key) or flags.tombstone(flag_set, key)
         if entity is None:
             raise StoreDamagedError(f"{flag_set}/{key} is neither a flag nor a tombstone")
-        steps: tuple[FlagVersion, ...] = flags.flag_versions(flag_set, key, limit=_ALL)
+        # Most flags have one version, which is read already.
+        steps = (step,) if step.version == 1 else flags.flag_versions(flag_set, key, limit=_ALL)
         yield FlagHistory(entity, tuple(reversed(steps)))
 
 
