@@ -157,9 +157,7 @@ def test_what_is_not_there_as_it_was_read_is_told(
 ) -> None:
     fill(tmp_path / "one")
     monkeypatch.setattr(DynamoRestore, "put_overrides", lambda *_: None)
-    with pytest.raises(
-        StoreDamagedError, match=r"overrides: .*k1 of ada is missing, .*x is missing"
-    ):
+    with pytest.raises(StoreDamagedError, match=r"overrides: .*k1 of ada is missing, .*x is missing"):
         move(tmp_path / "one", "sqlite", "dynamodb")
     with pytest.raises(UnavailableError, match="half a copy"):
         DynamoFlagStore(client, lambda: THE_DAY).flag_sets()

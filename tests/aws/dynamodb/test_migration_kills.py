@@ -18,7 +18,7 @@ from burgee.adapters.dynamodb.flag_store import DynamoFlagStore
 from burgee.adapters.dynamodb.tables import TableNames
 from burgee.errors import UnavailableError
 from burgee.testing.aws.dying_migration import Orders, dying_migrations
-from burgee.testing.aws.dynamodb_stores import patient_client, with_tables
+from burgee.testing.aws.dynamodb_stores import with_tables
 from burgee.testing.aws.emulators import ENVIRONMENT
 from burgee.testing.builders import THE_DAY
 from burgee.testing.lived_in import live_in, rows
@@ -43,13 +43,6 @@ def orders(dynalite_server: str) -> Iterator[Orders]:
             patch.setenv(name, value)
         with dying_migrations(dynalite_server) as orders:
             yield orders
-
-
-@pytest.fixture
-def client(dynalite_url: str) -> Iterator[DynamoClient]:
-    client = patient_client(dynalite_url)
-    yield client
-    client.close()
 
 
 def tables(client: DynamoClient, number: int) -> tuple[TableNames, dict[str, str]]:
@@ -78,32 +71,32 @@ def items(client: DynamoClient, names: TableNames) -> list[str]:
 
 
 def test_a_copy_into_dynamodb_survives_being_killed(
-    lived_in: Path, tmp_path: Path, orders: Orders, client: DynamoClient
+    lived_in: Path, tmp_path: Path, orders: Orders, dynalite_client: DynamoClient
 ) -> None:
-    names, settings = tables(client, 0)
+    names, settings = tables(dynalite_client, 0)
     source = {"BURGEE_DATA": str(lived_in)}
     whole = orders.run("sqlite", "dynamodb", source | settings)
-    expected, halves = items(client, names), 0
+    expected, halves = items(dynalite_client, names), 0
     for number, moment in enumerate(moments(1, whole["calls"] - 40), 1):
-        names, settings = tables(client, number)
+        names, settings = tables(dynalite_client, number)
         assert orders.run("sqlite", "dynamodb", source | settings, calls=moment) == {"killed": True}
-        store = DynamoFlagStore(client, lambda: THE_DAY, names=names)
+        store = DynamoFlagStore(dynalite_client, lambda: THE_DAY, names=names)
         try:
             head = store.audit_head()[0]
         except UnavailableError as refused:
             assert "half a copy" in str(refused)
             halves += 1
         else:
-            assert items(client, names) == expected if head else items(client, names) == []
+            assert items(dynalite_client, names) == expected if head else items(dynalite_client, names) == []
         assert "calls" in orders.run("sqlite", "dynamodb", source | settings)
-        assert items(client, names) == expected
+        assert items(dynalite_client, names) == expected
     assert halves > KILLS // 2
 
 
 def test_a_copy_into_sqlite_survives_being_killed(
-    lived_in: Path, tmp_path: Path, orders: Orders, client: DynamoClient
+    lived_in: Path, tmp_path: Path, orders: Orders, dynalite_client: DynamoClient
 ) -> None:
-    _, settings = tables(client, 0)
+    _, settings = tables(dynalite_client, 0)
     assert "calls" in orders.run("sqlite", "dynamodb", {"BURGEE_DATA": str(lived_in), **settings})
     whole = orders.run("dynamodb", "sqlite", {"BURGEE_DATA": str(tmp_path / "whole"), **settings})
     expected, halves = rows(lived_in), 0

@@ -12,8 +12,8 @@ from burgee.adapters.dynamodb.source_overrides import SourceOverrides
 from burgee.errors import ConflictError
 from burgee.ports.migration import Amount, MigrationReport, Remark, Tell
 
-_FLAG = ("id", "name", "description", "createdBy", "updatedBy")
-_MAPPING = ("userId", "flagId", "createdBy", "updatedBy")
+_FLAG = ("id",)
+_MAPPING = ("userId", "flagId")
 
 
 class InPlaceAdoption:
@@ -85,18 +85,26 @@ class InPlaceAdoption:
             "mappings": self._amount(names.overrides, _MAPPING),
         }
 
-    def _amount(self, table: str, texts: tuple[str, ...]) -> Amount:
+    def _amount(self, table: str, ids: tuple[str, ...]) -> Amount:
         """The order of a scan is not that of the next one: the hashes of all items are added."""
         count = total = 0
         for item in self._store.client.scan(table, ConsistentRead=True):
             count += 1
-            total += int.from_bytes(hashlib.sha256(_source_attributes(item, texts)).digest())
+            total += int.from_bytes(hashlib.sha256(_source_attributes(item, ids)).digest())
         return Amount(count=count, sha256=f"{total % 2**256:064x}")
 
 
-def _source_attributes(item: Item, texts: tuple[str, ...]) -> bytes:
+def _source_attributes(item: Item, ids: tuple[str, ...]) -> bytes:
+    """What the source says in an item, read as it is for an adoption: what it lacks is written by that."""
     status = status_of(item)
-    times = (int_of(item, "createdAt"), int_of(item, "updatedAt"))
+    created_at, created_by = int_of(item, "createdAt"), text_of(item, "createdBy")
     return msgspec.json.encode(
-        ([text_of(item, name) for name in texts], status.value if status else text_of(item, "status"), times)
+        (
+            [text_of(item, name) for name in ids],
+            text_of(item, "name") or text_of(item, "Name") or text_of(item, "id"),
+            text_of(item, "description") or text_of(item, "Description"),
+            status.value if status else text_of(item, "status"),
+            (created_at, int_of(item, "updatedAt", created_at)),
+            (created_by, text_of(item, "updatedBy") or created_by),
+        )
     )

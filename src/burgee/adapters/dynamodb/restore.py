@@ -59,17 +59,13 @@ class DynamoRestore:
             )
         except ConditionFailed:
             raise ConflictError(f"somebody has begun to write to table {self._names.main}") from None
+        self._empty(self._names.budgets)  # of a budget that a start has seeded
 
     def discard(self) -> None:
         """The head goes last: until then it is still half a copy."""
         names = self._names
         for table in (names.flags, names.overrides, names.budgets, names.main):
-            keys = names.keys_of(table)
-            self._write_all(
-                Action(table=table, key={name: item[name] for name in keys})
-                for item in self._client.scan(table, ConsistentRead=True)
-                if table != names.main or item["pk"] != HEAD_KEY["pk"]
-            )
+            self._empty(table)
         self._client.call("delete_item", TableName=names.main, Key=HEAD_KEY)
 
     def put_flags(self, flag_set: str, page: int, histories: Sequence[FlagHistory], *, position: str) -> None:
@@ -135,6 +131,14 @@ class DynamoRestore:
                 raise ConflictError(
                     f"table {names.budgets} holds a budget already that somebody has set: name empty tables"
                 )
+
+    def _empty(self, table: str) -> None:
+        keys = self._names.keys_of(table)
+        self._write_all(
+            Action(table=table, key={name: item[name] for name in keys})
+            for item in self._client.scan(table, ConsistentRead=True)
+            if item.get("pk") != HEAD_KEY["pk"]
+        )
 
     def _marked(self, head: Head, *, at: float) -> Item:
         marks: Item = {MIGRATION: text(self._job), "beganAt": number(float(at)), "progress": {"M": {}}}
