@@ -18,6 +18,7 @@ from burgee.adapters.dynamodb.tables import TableNames
 from burgee.adapters.sqlite.restore import SqliteRestore
 from burgee.adapters.sqlite.store import SqliteFlagStore
 from burgee.adapters.sqlite.usage import SqliteUsageStore
+from burgee.entrypoints.cli import _migration
 from burgee.entrypoints.migration import open_migration
 from burgee.errors import ConfigurationError, ConflictError, StoreDamagedError, UnavailableError
 from burgee.model.budget import RequestBudget
@@ -25,6 +26,9 @@ from burgee.model.resolution import Reason
 from burgee.model.usage import UsageCount
 from burgee.ports.migration import MigrationReport, OverridePage
 from burgee.settings import Settings
+from burgee.surfaces.cli.command_line import run
+from burgee.surfaces.cli.environment import Environment
+from burgee.surfaces.cli.exit_codes import ExitCode
 from burgee.testing.aws.source_items import a_source_flag, a_source_mapping
 from burgee.testing.builders import THE_DAY, a_flag
 from burgee.testing.override_builders import override_subject
@@ -180,6 +184,27 @@ def test_a_source_that_is_published_to_meanwhile_is_found(
         move(one, "sqlite", "dynamodb")
     with pytest.raises(UnavailableError, match="half a copy"):
         DynamoFlagStore(dynalite_client, lambda: THE_DAY).audit_head()
+
+
+def test_the_command_says_so_and_fails(
+    one: Path,
+    dynalite_client: DynamoClient,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    environment = Environment(
+        connect=lambda _: None,  # type: ignore[arg-type,return-value]
+        serve=lambda _: 0,
+        clock=lambda: THE_DAY,
+        migration=_migration,
+    )
+    during(monkeypatch, lambda: publish_into(one))
+    arguments = ["migrate", "--from", "sqlite", "--to", "dynamodb", "--data", str(one)]
+    assert run(arguments, environment) == ExitCode.CONFLICT
+    assert "the source has changed while it was read: event 4" in capsys.readouterr().err
+    assert run(arguments, environment) == ExitCode.CONFLICT
+    assert "--start-over" in capsys.readouterr().err
+    assert run([*arguments, "--start-over"], environment) == ExitCode.OK
 
 
 def test_a_count_that_grows_meanwhile_is_found_and_the_next_run_has_it(

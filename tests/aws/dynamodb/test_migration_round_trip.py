@@ -18,6 +18,7 @@ from burgee.adapters.sqlite.store import SqliteFlagStore
 from burgee.adapters.sqlite.usage import SqliteUsageStore
 from burgee.entrypoints.connection import connect
 from burgee.entrypoints.migration import open_migration
+from burgee.ports import AccessTimes, BudgetStore, FlagStore, OverrideStore, SdkKeyStore, UsageStore
 from burgee.ports.migration import MigrationReport
 from burgee.settings import Settings
 from burgee.surfaces.cli.environment import Target
@@ -54,7 +55,14 @@ def answers_of_dynamodb(stores: DynamoStores) -> object:
     return answers(stores.flags, stores.overrides, stores.sdk_keys, *beside)
 
 
-def answers(flags, overrides, keys, budgets, usage, times):  # type: ignore[no-untyped-def]
+def answers(
+    flags: FlagStore,
+    overrides: OverrideStore,
+    keys: SdkKeyStore,
+    budgets: BudgetStore,
+    usage: UsageStore,
+    times: AccessTimes,
+) -> dict[str, object]:
     """What the ports say, of everything."""
     events = flags.audit_range(first=1, limit=10_000)
     places = sorted({(event.flag_set, event.flag_key) for event in events if event.flag_key})
