@@ -51,5 +51,4 @@ def _migration(order: MigrationOrder) -> AbstractContextManager["Move"]:
         source=order.source,
         target=order.target,
         hatton_table=order.hatton_table,
-        checkpoint=order.checkpoint,
     )

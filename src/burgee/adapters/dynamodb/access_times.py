@@ -42,3 +42,8 @@ class DynamoAccessTimes:
 
 def _key(flag_id: str) -> dict[str, dict[str, str]]:
     return {"pk": {"S": f"access#{flag_id}"}, "sk": {"S": "last"}}
+
+
+def access_item(flag_id: str, at: float) -> dict[str, dict[str, str]]:
+    """The item of an access time."""
+    return {**_key(flag_id), "at": {"N": repr(float(at))}}

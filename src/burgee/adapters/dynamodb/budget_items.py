@@ -67,7 +67,7 @@ def budget_of(item: Item, *, seed_limit: int) -> RequestBudget:
             scope=BudgetScope(_text(item, "scope", BudgetScope.ALL.value)),
             window_ends_at=_time(item, "windowEndsAt"),
             tripped_at=_time(item, "trippedAt"),
-            changed_at=_time(item, "changedAt") or 0,
+            changed_at=_time(item, "changedAt") or 0.0,
             by=_text(item, "by", ""),
             reason=_text(item, "reason", ""),
         )

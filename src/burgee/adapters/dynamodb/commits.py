@@ -61,9 +61,12 @@ Plan = Callable[[Head], Planned]
 class Writer:
     """All writes that are audited. Thread-safe."""
 
-    def __init__(self, client: DynamoClient, names: TableNames, clock: Clock) -> None:
+    def __init__(
+        self, client: DynamoClient, names: TableNames, clock: Clock, *, is_moving: bool = False
+    ) -> None:
         self.client, self.names = client, names
         self.known: Head | None = None
+        self._is_moving = is_moving
         self._clock = clock
 
     def head(self) -> Head:
@@ -72,7 +75,7 @@ class Writer:
 
     def settled(self, item: Item | None) -> Head:
         """The head of `item`, once what is pending there is written out, by whoever."""
-        head = head_of(item)
+        head = head_of(item, is_moving=self._is_moving)
         while head.pending:
             head = self._write_out(head)
         if self.known is None or self.known.sequence <= head.sequence:

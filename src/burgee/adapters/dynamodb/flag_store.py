@@ -30,16 +30,24 @@ _PAGE = 100
 class DynamoFlagStore:
     """A FlagStore in the tables `names`; reads of it are consistent, whoever writes.
 
-    `adopt` takes over what a source service has written into its table of flags.
+    `adopt` takes over what a source service has written into its table of flags. Half a copy of another
+    store is none: every look at its head raises UnavailableError, save where `is_moving` reads it back.
     """
 
     read_only_reason: str | None = None
 
-    def __init__(self, client: DynamoClient, clock: Clock, *, names: TableNames | None = None) -> None:
+    def __init__(
+        self,
+        client: DynamoClient,
+        clock: Clock,
+        *,
+        names: TableNames | None = None,
+        is_moving: bool = False,
+    ) -> None:
         self.client = client
         self.names = names if names is not None else TableNames()
         self.clock = clock
-        self.writer = Writer(client, self.names, clock)
+        self.writer = Writer(client, self.names, clock, is_moving=is_moving)
         self.reads = FlagReads(client, self.names)
 
     # --- sets

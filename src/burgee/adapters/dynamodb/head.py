@@ -5,7 +5,11 @@ import msgspec
 from burgee.adapters.dynamodb.client import Item
 from burgee.adapters.dynamodb.items import int_of, number, text, text_of
 from burgee.adapters.dynamodb.layout import HEAD_KEY
+from burgee.errors import UnavailableError
 from burgee.model.audit import GENESIS_HASH
+
+MIGRATION = "migration"
+"""The attribute by which a head says that its store is being copied into, with the job that does."""
 
 UNMOVED = "#sequence = :sequence AND #hash = :hash AND attribute_not_exists(#pending)"
 
@@ -27,10 +31,17 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     done: int = 0
 
 
-def head_of(item: Item | None) -> Head:
-    """The head that an item holds; that of an empty store where there is none."""
+def head_of(item: Item | None, *, is_moving: bool = False) -> Head:
+    """The head that an item holds; that of an empty store where there is none.
+
+    Raises UnavailableError where the store is half a copy, save for who is making it (`is_moving`).
+    """
     if item is None:
         return Head()
+    if MIGRATION in item and not is_moving:
+        raise UnavailableError(
+            "the tables hold half a copy of another store: run `burgee migrate` again", retry_after=30.0
+        )
     return Head(
         sequence=int_of(item, "sequence"),
         hash=text_of(item, "hash"),

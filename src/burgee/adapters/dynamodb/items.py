@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -50,9 +51,10 @@ def float_of(item: Item, name: str, default: float = 0.0) -> float:
     """The number of an attribute."""
     attribute = item.get(name, {})
     try:
-        return float(str(attribute.get("N", attribute.get("S", default))))
+        found = float(str(attribute.get("N", attribute.get("S", default))))
     except (TypeError, ValueError):
         return default
+    return found if math.isfinite(found) else default
 
 
 def sealed(entity: msgspec.Struct) -> Item:

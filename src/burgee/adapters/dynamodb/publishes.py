@@ -189,7 +189,7 @@ class Publishes:
             raise IdempotencyReuseError(f"Idempotency-Key {record.key} was used for another request")
         if known is not None or pending.place in self._actions:
             raise AlreadyExistsError(f"the request with Idempotency-Key {record.key} is already applied")
-        for item in _record_items(record):
+        for item in record_items(record):
             self._add(put(self._names, self._names.main, item, what="the answer to a request"))
 
     def _add(self, action: Action) -> None:
@@ -213,18 +213,26 @@ def read_record(
         return None
     parts = int_of(first, "parts", 1)
     rest = client.get_many((names.main, idempotency_key(key, actor, part)) for part in range(1, parts))
-    content = {text_of(item, "sk"): bytes(item["part"]["B"]) for item in [first, *(item for _, item in rest)]}
-    try:
-        record = msgspec.json.decode(
-            zlib.decompress(b"".join(content[sk] for sk in sorted(content))), type=IdempotencyRecord
-        )
-    except (zlib.error, msgspec.DecodeError) as error:
-        raise StoreDamagedError("the answer to a request cannot be read") from error
+    record = record_of([first, *(item for _, item in rest)])
     same = (record.key, record.actor) == (key, actor)
     return record if same and record.expires_at > now else None
 
 
-def _record_items(record: IdempotencyRecord) -> Iterable[Item]:
+def record_of(items: Iterable[Item]) -> IdempotencyRecord:
+    """The record of its items.
+
+    Raises StoreDamagedError.
+    """
+    content = {text_of(item, "sk"): bytes(item["part"]["B"]) for item in items}
+    try:
+        packed = zlib.decompress(b"".join(content[sk] for sk in sorted(content)))
+        return msgspec.json.decode(packed, type=IdempotencyRecord)
+    except (zlib.error, msgspec.DecodeError) as error:
+        raise StoreDamagedError("the answer to a request cannot be read") from error
+
+
+def record_items(record: IdempotencyRecord) -> Iterable[Item]:
+    """The items of a record: its answer may be larger than one."""
     content = zlib.compress(msgspec.json.encode(record))
     parts = [content[start : start + _PART_BYTES] for start in range(0, len(content), _PART_BYTES)]
     for index, part in enumerate(parts):

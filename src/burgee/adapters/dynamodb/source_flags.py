@@ -85,6 +85,9 @@ class SourceFlags:
                 key = f"{key[:SLUG_CHARACTERS]}-{slug(flag.id)[:8]}"
             if key in taken or self._is_used(key):
                 key = slug(flag.id)
+            number = 2
+            while key in taken or self._is_used(key):  # of ids that nothing of a key is left of
+                key, number = f"{slug(flag.id)[:SLUG_CHARACTERS]}-{number}", number + 1
             taken.add(key)
             keyed.append(msgspec.structs.replace(flag, key=key))
         return keyed

@@ -49,7 +49,7 @@ class DynamoUsageStore:
                 return
 
     def counts(self, flag_set: str, flag_key: str, *, since: int) -> tuple[UsageCount, ...]:
-        first = max(0, since, self._purged())
+        first = max(0, since, self.purged())
         items = self._client.query(
             self._table,
             "pk = :pk AND sk >= :first",
@@ -58,7 +58,7 @@ class DynamoUsageStore:
                 ":first": text(f"{first:012d}"),
             },
         )
-        found = [_count(item) for item in items]
+        found = [count_of(item) for item in items]
         return tuple(sorted(found, key=lambda each: (each.hour, each.variant, each.reason.value)))
 
     def last_evaluated(self, flags: Collection[tuple[str, str]]) -> dict[tuple[str, str], float]:
@@ -69,13 +69,14 @@ class DynamoUsageStore:
         }
 
     def purge(self, *, before: int) -> None:
-        if before > self._purged():
+        if before > self.purged():
             self._client.call("put_item", TableName=self._table, Item={**_PURGED, "before": number(before)})
 
     def close(self) -> None:
         """The client is closed by whoever opened it."""
 
-    def _purged(self) -> int:
+    def purged(self) -> int:
+        """The first hour whose counts still count."""
         item = self._client.get(self._table, _PURGED)
         return 0 if item is None else int_of(item, "before")
 
@@ -143,24 +144,27 @@ def _updates(counts: Sequence[UsageCount]) -> list[_Update]:
         flag = (each.flag_set, each.flag_key)
         total, last = flags.get(flag, (0, 0.0))
         flags[flag] = (total + each.count, max(last, each.last_at))
-        outcome = hashlib.sha256(f"{each.reason.value}#{each.variant}".encode()).hexdigest()[:32]
-        fixed = {
-            "flagSet": text(each.flag_set),
-            "flagKey": text(each.flag_key),
-            "hour": number(each.hour),
-            "variant": text(each.variant),
-            "reason": text(each.reason.value),
-            TTL_ATTRIBUTE: number(each.hour + KEPT_SECONDS),
-        }
-        key = main_key(_partition(*flag), f"{each.hour:012d}#{outcome}")
-        updates.append(_Update(key, fixed, count=each.count, last=each.last_at))
+        updates.append(_Update(_count_key(each), _fixed(each), count=each.count, last=each.last_at))
     for (flag_set, flag_key), (count, last) in flags.items():
         fixed = {"flagSet": text(flag_set), "flagKey": text(flag_key)}
         updates.append(_Update(_last_key(flag_set, flag_key), fixed, count=count, last=last))
     return updates
 
 
-def _count(item: Item) -> UsageCount:
+def count_item(each: UsageCount) -> Item:
+    """The item of a count that is all there is of it, as a migration writes it."""
+    moving = {"count": number(each.count), "lastAt": number(float(each.last_at))}
+    return {**_count_key(each), **_fixed(each), **moving}
+
+
+def last_item(flag_set: str, flag_key: str, at: float) -> Item:
+    """The item of when a flag was last evaluated."""
+    fixed = {"flagSet": text(flag_set), "flagKey": text(flag_key)}
+    return {**_last_key(flag_set, flag_key), **fixed, "count": number(0), "lastAt": number(float(at))}
+
+
+def count_of(item: Item) -> UsageCount:
+    """The count of an item."""
     return UsageCount(
         flag_set=text_of(item, "flagSet"),
         flag_key=text_of(item, "flagKey"),
@@ -170,6 +174,22 @@ def _count(item: Item) -> UsageCount:
         count=int_of(item, "count"),
         last_at=float_of(item, "lastAt"),
     )
+
+
+def _count_key(each: UsageCount) -> Item:
+    outcome = hashlib.sha256(f"{each.reason.value}#{each.variant}".encode()).hexdigest()[:32]
+    return main_key(_partition(each.flag_set, each.flag_key), f"{each.hour:012d}#{outcome}")
+
+
+def _fixed(each: UsageCount) -> Item:
+    return {
+        "flagSet": text(each.flag_set),
+        "flagKey": text(each.flag_key),
+        "hour": number(each.hour),
+        "variant": text(each.variant),
+        "reason": text(each.reason.value),
+        TTL_ATTRIBUTE: number(each.hour + KEPT_SECONDS),
+    }
 
 
 def _partition(flag_set: str, flag_key: str) -> str:

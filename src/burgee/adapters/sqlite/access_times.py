@@ -8,11 +8,11 @@ from burgee.ports import AccessTimes, FlagStore
 
 # Made with the first note and not with the other tables: files of an older Burgee get it too, an older
 # Burgee does not see it (so that the schema version stays), and a full disk keeps nobody from starting.
-_TABLE = """
+TABLE = """
 CREATE TABLE IF NOT EXISTS access_times (flag_id TEXT PRIMARY KEY NOT NULL, at REAL NOT NULL)
 STRICT, WITHOUT ROWID
 """
-_NOTE = """
+NOTE = """
 INSERT INTO access_times VALUES (?, ?)
 ON CONFLICT (flag_id) DO UPDATE SET at = max(at, excluded.at)
 """
@@ -28,8 +28,8 @@ class SqliteAccessTimes:
 
     def note(self, times: Mapping[str, float]) -> None:
         with self._connections.writing() as connection:
-            connection.execute(_TABLE)
-            connection.executemany(_NOTE, [(flag_id, float(at)) for flag_id, at in times.items()])
+            connection.execute(TABLE)
+            connection.executemany(NOTE, [(flag_id, float(at)) for flag_id, at in times.items()])
 
     def last(self, flag_id: str) -> float | None:
         with self._connections.reading() as connection:

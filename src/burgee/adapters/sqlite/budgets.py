@@ -12,7 +12,7 @@ from burgee.model.budget import SEED_LIMIT, Renewal, RequestBudget, Taken, given
 from burgee.ports import BudgetStore, FlagStore
 
 # Files of an earlier Burgee get the table when it is first needed; a Burgee without it passes it over.
-_TABLE = """
+TABLE = """
 CREATE TABLE IF NOT EXISTS budgets (
     limit_type TEXT PRIMARY KEY NOT NULL, content BLOB NOT NULL, seal BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -37,7 +37,7 @@ class SqliteBudgetStore:
             current = _read(connection, budget.limit_type)
             if current is not None:
                 return current
-            _write(connection, budget)
+            write_budget(connection, budget)
             return budget
 
     def take(self, limit_type: str, wanted: int, *, at: float) -> Taken | None:
@@ -48,7 +48,7 @@ class SqliteBudgetStore:
                 return None
             outcome = taken(current, wanted, at=at)
             if outcome.budget is not current:
-                _write(connection, outcome.budget)
+                write_budget(connection, outcome.budget)
             return outcome
 
     def give_back(self, limit_type: str, tokens: int, *, epoch: int) -> None:
@@ -56,7 +56,7 @@ class SqliteBudgetStore:
         with self._connections.writing() as connection:
             current = _read(connection, limit_type)
             if current is not None:
-                _write(connection, given_back(current, tokens, epoch=epoch))
+                write_budget(connection, given_back(current, tokens, epoch=epoch))
 
     def renew(self, limit_type: str, renewal: Renewal, *, epoch: int | None = None) -> RequestBudget | None:
         self._prepare()
@@ -70,13 +70,13 @@ class SqliteBudgetStore:
             if current is None or epoch not in (None, current.epoch):
                 return None
             renewal_of_current = renewed(current, renewal)
-            _write(connection, renewal_of_current)
+            write_budget(connection, renewal_of_current)
             return renewal_of_current
 
     def _prepare(self) -> None:
         if not self._is_ready:
             with self._connections.writing() as connection:
-                connection.execute(_TABLE)
+                connection.execute(TABLE)
             self._is_ready = True
 
 
@@ -92,7 +92,8 @@ def _read(connection: apsw.Connection, limit_type: str) -> RequestBudget | None:
     return None if row is None else decoded(unsealed("budgets", row)[-1], RequestBudget)
 
 
-def _write(connection: apsw.Connection, budget: RequestBudget) -> None:
+def write_budget(connection: apsw.Connection, budget: RequestBudget) -> None:
+    """Put the budget in place of its predecessor."""
     columns = (budget.limit_type, msgspec.json.encode(budget))
     connection.execute(
         "INSERT OR REPLACE INTO budgets VALUES (?, ?, ?)", (*columns, seal_of("budgets", *columns))

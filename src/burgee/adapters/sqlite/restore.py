@@ -1,119 +1,210 @@
-"""Restoring a whole store into an empty database, in one transaction."""
+"""Restoring a whole store beside the place where it will be; it is moved there once it is complete."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import apsw
 
 from burgee.adapters.high_water import Mark
+from burgee.adapters.sqlite import restored_rows
+from burgee.adapters.sqlite.failures import translated
+from burgee.adapters.sqlite.migration_source import SqliteBeside
 from burgee.adapters.sqlite.overrides import SqliteOverrideStore
-from burgee.adapters.sqlite.rows import audit, flag_sets, flags, head, history, overrides
-from burgee.adapters.sqlite.rows.head import Head
-from burgee.adapters.sqlite.rows.overrides import OverrideHead
-from burgee.adapters.sqlite.sdk_keys import SqliteSdkKeys, write_key
-from burgee.adapters.sqlite.seals import EMPTY_DIGEST, toggled
+from burgee.adapters.sqlite.rows import audit, overrides
 from burgee.adapters.sqlite.store import SqliteFlagStore, high_water_of
-from burgee.errors import ConflictError
-from burgee.model.audit import AuditDraft, AuditEvent
-from burgee.model.override import Override, OverrideChange
-from burgee.model.sdk_key import SdkKey
+from burgee.errors import ConflictError, StoreDamagedError
+from burgee.model.audit import AuditEvent
+from burgee.model.flag_set import FlagSet
+from burgee.model.usage import UsageCount
 from burgee.ports import Clock, OverrideMark
-from burgee.ports.migration import SetHistory, StoreParts
+from burgee.ports.migration import (
+    FlagHistory,
+    Holding,
+    Holds,
+    LastEvaluated,
+    OverridePage,
+    Record,
+    StoreParts,
+)
 
-_NO_EVENT = AuditDraft(at=0, actor="", action="", entity="")
+_JOB = """
+CREATE TABLE migration (job TEXT NOT NULL, at REAL NOT NULL) STRICT;
+CREATE TABLE migration_progress (kind TEXT PRIMARY KEY NOT NULL, position TEXT NOT NULL) STRICT;
+"""
+_NO_JOB = "DROP TABLE IF EXISTS migration_progress; DROP TABLE IF EXISTS migration;"
+_IS_JOB = "SELECT count(*) FROM sqlite_schema WHERE name IN ('migration', 'migration_progress')"
 
 
 class SqliteRestore:
-    """A Restore into the database at `path`; nothing is there before `finish`, and then everything."""
+    """A Restore of the database at `path` and of the counts at `usage`.
 
-    survives = False
+    Both are written as `...-migration` beside their place, a transaction for each page, and renamed at the
+    end: no server ever opens half of one.
+    """
 
-    def __init__(self, path: str | Path, clock: Clock) -> None:
-        self._path, self._clock = Path(path), clock
-        self._stack = ExitStack()
+    def __init__(self, path: Path, usage: Path, clock: Clock) -> None:
+        self._path, self._usage, self._clock = path, usage, clock
+        self._work = path.with_name(f"{path.name}-migration")
+        self._usage_work = usage.with_name(f"{usage.name}-migration")
         self._store: SqliteFlagStore | None = None
-        self._connection: apsw.Connection | None = None
-        self._sets_digest = EMPTY_DIGEST
-        self._uses: dict[str, float] = {}
-        self._overrides = OverrideHead()
+        self._counts: apsw.Connection | None = None
 
-    def begin(self) -> None:
-        self._store = SqliteFlagStore(self._path, self._clock)
-        if self._store.audit_head()[0] or self._store.flag_sets():
-            raise ConflictError(f"{self._path} holds a store already: name an empty data folder")
-        SqliteOverrideStore(self._store)
-        self._connection = self._stack.enter_context(self._store.connections.writing())
+    def holding(self) -> Holding:
+        store = self._whole()
+        if store is not None:
+            return store
+        if high_water_of(self._path).read().sequence:
+            raise ConflictError(f"a store was in {self._path.parent} and is lost: name an empty data folder")
+        return self._half() or Holding(Holds.NOTHING)
 
-    def put_set(self, history_of_set: SetHistory) -> None:
-        connection = self._writing()
-        digest, by_revision = EMPTY_DIGEST, dict[int, bytes]()
-        for entity in history_of_set.entities:
-            digest = toggled(digest, flags.write(connection, entity))
-        for step in history_of_set.steps:
-            seal = history.write(connection, step)
-            by_revision[step.revision] = toggled(by_revision.get(step.revision, EMPTY_DIGEST), seal)
-        key = history_of_set.flag_set.key
-        for revision in range(1, history_of_set.flag_set.revision + 1):
-            history.write_revision(connection, key, revision, digest=by_revision.get(revision, EMPTY_DIGEST))
-        seal = flag_sets.write(connection, history_of_set.flag_set, flags_digest=digest)
-        self._sets_digest = toggled(self._sets_digest, seal)
+    def begin(self, job: str, *, at: float) -> None:
+        self.discard()
+        self._work.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        store = self._working()
+        SqliteOverrideStore(store)
+        with store.connections.writing() as connection:
+            connection.execute(_JOB)
+            connection.execute("INSERT INTO migration VALUES (?, ?)", (job, float(at)))
 
-    def put_events(self, events: Sequence[AuditEvent]) -> None:
-        for event in events:
-            audit.write(self._writing(), event)
+    def discard(self) -> None:
+        self.close()
+        for file in (self._work, self._usage_work):
+            _remove(file)
 
-    def put_overrides(self, some: Sequence[tuple[int, Override]]) -> None:
-        for sequence, override in some:
-            change = OverrideChange(
-                flag_set=override.flag_set,
-                flag_key=override.flag_key,
-                targeting_key=override.targeting_key,
-                expected_version=0,
-                override=override,
-                audit=_NO_EVENT,
-            )
-            self._overrides = overrides.write(
-                self._writing(), change, None, self._overrides, sequence=sequence
-            )
+    def put_flags(self, flag_set: str, page: int, histories: Sequence[FlagHistory], *, position: str) -> None:
+        del flag_set, page
+        with self._page("flags", position) as connection:
+            for history in histories:
+                restored_rows.put_history(connection, history)
 
-    def put_keys(self, keys: Sequence[SdkKey]) -> None:
-        for key in keys:
-            write_key(self._writing(), key)
-            if key.last_used_at is not None:
-                self._uses[key.id] = key.last_used_at
+    def put_set(self, flag_set: FlagSet, *, position: str) -> None:
+        with self._page("sets", position) as connection:
+            restored_rows.put_set(connection, flag_set)
 
-    def finish(self, *, head: tuple[int, str], mark: OverrideMark, key_changes: int) -> None:  # noqa: ARG002
-        connection = self._writing()
-        put_head(connection, head, self._sets_digest)
-        overrides.write_head(
-            connection,
-            OverrideHead(sequence=mark.sequence, count=self._overrides.count, digest=self._overrides.digest),
-        )
-        self._stack.close()
-        assert self._store is not None
-        SqliteSdkKeys(self._store).note_sdk_key_uses(self._uses)
-        high_water_of(self._path.absolute()).raise_to(Mark(sequence=head[0], hash=head[1]), now=self._clock())
+    def put_events(self, events: Sequence[AuditEvent], *, position: str) -> None:
+        with self._page("events", position) as connection:
+            for event in events:
+                audit.write(connection, event)
+
+    def put_overrides(self, page: OverridePage) -> None:
+        with self._page("overrides", page.position) as connection:
+            for sequence, override in page.overrides:
+                overrides.put(connection, override, sequence=sequence)
+
+    def put_records(self, records: Sequence[Record], *, is_first: bool) -> None:
+        counts = [each for each in records if isinstance(each, UsageCount | LastEvaluated)]
+        with self._working().connections.writing() as connection:
+            if is_first:
+                restored_rows.clear_records(connection)
+            restored_rows.put_records(connection, records)
+        if is_first or counts:
+            with self._counting() as connection:
+                if is_first:
+                    restored_rows.clear_counts(connection)
+                restored_rows.put_counts(connection, counts)
+
+    def seal(self, *, head: tuple[int, str], mark: OverrideMark, key_changes: int) -> None:
+        with self._working().connections.writing() as connection:
+            restored_rows.seal(connection, head, mark, key_changes=key_changes)
 
     def open(self) -> StoreParts:
+        is_work = self._store is not None
         if self._store is None:
             self._store = SqliteFlagStore(self._path, self._clock)
         self._store.verify()
-        return StoreParts(self._store, SqliteOverrideStore(self._store), SqliteSdkKeys(self._store))
+        return StoreParts(
+            self._store, SqliteBeside(self._store, self._usage_work if is_work else self._usage)
+        )
+
+    def finish(self) -> None:
+        """The counts first: the database is what makes it a store."""
+        is_work = self._store is not None and self._store.path == self._work.absolute()
+        self.close()
+        if is_work:
+            for work, place in ((self._usage_work, self._usage), (self._work, self._path)):
+                if work.exists():
+                    _remove(place)
+                    work.replace(place)
+            _sync(self._path.parent)
+        with closing(SqliteFlagStore(self._path, self._clock)) as store:
+            with store.connections.reading() as connection:
+                is_job = connection.execute(_IS_JOB).get
+            if is_job:
+                with store.connections.writing() as connection:
+                    connection.execute(_NO_JOB)
+            head = store.audit_head()
+        if head[0]:
+            high_water_of(self._path).raise_to(Mark(sequence=head[0], hash=head[1]), now=self._clock())
 
     def close(self) -> None:
-        """Give up what is not finished, and close the database."""
-        if self._connection is not None:
-            self._stack.pop_all().__exit__(RuntimeError, RuntimeError("not finished"), None)
+        """Close what is open; what was put stays."""
+        if self._counts is not None:
+            self._counts.close()
         if self._store is not None:
             self._store.close()
+        self._store = self._counts = None
 
-    def _writing(self) -> apsw.Connection:
-        assert self._connection is not None, "begin comes first"
-        return self._connection
+    # --- in detail
+
+    @contextmanager
+    def _page(self, kind: str, position: str) -> Iterator[apsw.Connection]:
+        with self._working().connections.writing() as connection:
+            yield connection
+            connection.execute("INSERT OR REPLACE INTO migration_progress VALUES (?, ?)", (kind, position))
+
+    def _working(self) -> SqliteFlagStore:
+        if self._store is None:
+            self._store = SqliteFlagStore(self._work, self._clock)
+        return self._store
+
+    @contextmanager
+    def _counting(self) -> Iterator[apsw.Connection]:
+        with translated(self._counts):
+            if self._counts is None:
+                self._counts = restored_rows.open_counts(self._usage_work)
+            with self._counts:
+                yield self._counts
+
+    def _whole(self) -> Holding | None:
+        if not self._path.exists() or not self._path.stat().st_size:
+            return None
+        with closing(SqliteFlagStore(self._path, self._clock)) as store:
+            head, first = store.audit_head(), store.audit_range(first=1, limit=1)
+            if not head[0] and not store.flag_sets():
+                return None  # a server was started here, and nothing was done
+        return Holding(Holds.STORE, began_at=first[0].at if first else None, head=head)
+
+    def _half(self) -> Holding | None:
+        """None also for a file whose making was interrupted: it holds nothing."""
+        if not self._work.exists():
+            return None
+        try:
+            with (
+                closing(SqliteFlagStore(self._work, self._clock)) as store,
+                store.connections.reading() as connection,
+            ):
+                if connection.execute(_IS_JOB).get != 2:
+                    return None
+                row = connection.execute("SELECT job, at FROM migration").fetchone()
+                rows = connection.execute("SELECT kind, position FROM migration_progress").fetchall()
+        except StoreDamagedError:
+            return Holding(Holds.HALF, job="it cannot be read")
+        if row is None:
+            return None
+        progress = {str(kind): str(position) for kind, position in rows}
+        return Holding(Holds.HALF, job=str(row[0]), began_at=float(str(row[1])), progress=progress)
 
 
-def put_head(connection: apsw.Connection, audit_head: tuple[int, str], sets_digest: bytes) -> None:
-    """Write the head row of a restored store."""
-    sequence, audit_hash = audit_head
-    head.write(connection, Head(audit_sequence=sequence, audit_hash=audit_hash, sets_digest=sets_digest))
+def _remove(path: Path) -> None:
+    for ending in ("-wal", "-shm", "-high-water", ""):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -119,3 +119,17 @@ def write_key(connection: apsw.Connection, key: SdkKey) -> None:
 def _changes(connection: apsw.Connection) -> int:
     changes = connection.execute("SELECT max(change) FROM sdk_keys").get
     return changes if isinstance(changes, int) else 0
+
+
+def renumber_keys(connection: apsw.Connection, *, last: int) -> None:
+    """Let the newest change have the number `last`, as in the store that the keys come from."""
+    row = connection.execute(
+        "SELECT id, name, change, content, seal FROM sdk_keys ORDER BY change DESC LIMIT 1"
+    ).fetchone()
+    if row is not None and int(str(row[2])) != last:
+        key_id, name, _, content = unsealed("sdk_keys", row)
+        columns = (key_id, name, last, content)
+        connection.execute(
+            "UPDATE sdk_keys SET change = ?, seal = ? WHERE id = ?",
+            (last, seal_of("sdk_keys", *columns), key_id),
+        )

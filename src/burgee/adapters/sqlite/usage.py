@@ -19,9 +19,9 @@ from burgee.model.resolution import Reason
 from burgee.model.usage import UsageCount
 
 BUSY_MILLISECONDS = 2_000
-_COLUMNS = "flag_set, flag_key, hour, variant, reason, count, last_at"
+COLUMNS = "flag_set, flag_key, hour, variant, reason, count, last_at"
 
-_TABLES = """
+TABLES = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 PRAGMA journal_size_limit = 4194304;
@@ -77,11 +77,11 @@ class SqliteUsageStore:
     def counts(self, flag_set: str, flag_key: str, *, since: int) -> tuple[UsageCount, ...]:
         with self._using("BEGIN") as connection:
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM usage WHERE flag_set = ? AND flag_key = ? AND hour >= ?"  # noqa: S608
+                f"SELECT {COLUMNS} FROM usage WHERE flag_set = ? AND flag_key = ? AND hour >= ?"  # noqa: S608
                 " ORDER BY hour, variant, reason",
                 (flag_set, flag_key, since),
             ).fetchall()
-        return tuple(_count(row) for row in rows)
+        return tuple(count_of(row) for row in rows)
 
     def last_evaluated(self, flags: Collection[tuple[str, str]]) -> dict[tuple[str, str], float]:
         found: dict[tuple[str, str], float] = {}
@@ -143,14 +143,18 @@ class SqliteUsageStore:
         connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
             connection.set_busy_timeout(BUSY_MILLISECONDS)
-            connection.execute(_TABLES).fetchall()  # a pragma that answers would end the rest
+            connection.execute(TABLES).fetchall()  # a pragma that answers would end the rest
         except BaseException:
             connection.close()
             raise
         return connection
 
 
-def _count(row: Sequence[object]) -> UsageCount:
+def count_of(row: Sequence[object]) -> UsageCount:
+    """The count of a row of `COLUMNS`.
+
+    Raises StoreDamagedError.
+    """
     flag_set, flag_key, hour, variant, reason, count, last_at = row
     try:
         return UsageCount(

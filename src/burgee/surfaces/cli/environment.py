@@ -29,7 +29,6 @@ class MigrationOrder(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     data: str
     hatton_table: str
-    checkpoint: str
 
 
 def _no_migration(_: MigrationOrder) -> AbstractContextManager["Move"]:

@@ -9,7 +9,7 @@ from burgee.surfaces.cli.environment import DEFAULT_DATA, Environment, Migration
 from burgee.surfaces.cli.output import Output
 
 if TYPE_CHECKING:
-    from burgee.ports.migration import Tell
+    from burgee.ports.migration import MigrationReport, Tell
 
 SOURCES = ("sqlite", "dynamodb", "rds-dynamodb", "hatton-dynamodb")
 
@@ -28,14 +28,12 @@ SOURCES = ("sqlite", "dynamodb", "rds-dynamodb", "hatton-dynamodb")
 @click.option(
     "--hatton-table", default="flags", show_default=True, metavar="NAME", help="The table of hatton-dynamodb."
 )
+@click.option("--dry-run", is_flag=True, help="Say what would be done, write nothing.")
 @click.option(
-    "--checkpoint",
-    default="burgee-migration.json",
-    show_default=True,
-    metavar="FILE",
-    help="Where an interrupted run left off; removed at the end.",
+    "--start-over",
+    is_flag=True,
+    help="Throw away what an interrupted run of something else has left.",
 )
-@click.option("--dry-run", is_flag=True, help="Read and count everything, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
 def command(
@@ -44,36 +42,47 @@ def command(
     target: str,
     data: str,
     hatton_table: str,
-    checkpoint: str,
     dry_run: bool,
+    start_over: bool,
     as_json: bool,
 ) -> None:
-    """Move flags, history, audit log, overrides and SDK keys, then read them back and compare.
+    """Move everything from one store into another, then read it back and compare.
 
     DynamoDB's tables are those of the BURGEE_ settings. The target must be empty, save with rds-dynamodb to
-    dynamodb, which adopts the tables where they stand. Stop the writers first. Counts of
-    evaluations, answers to earlier requests and the request budget stay behind.
+    dynamodb, which adopts the tables where they stand. Stop the writers first. A run that was interrupted is
+    simply started again; sign-in codes and the state of deliveries stay behind.
     """
     import msgspec
 
     from burgee.surfaces.cli.progress import progress
 
-    order = MigrationOrder(
-        source=source, target=target, data=data, hatton_table=hatton_table, checkpoint=checkpoint
-    )
+    order = MigrationOrder(source=source, target=target, data=data, hatton_table=hatton_table)
     output = Output(as_json=as_json)
     with environment.migration(order) as move:
         shown = nullcontext(_say_nothing) if as_json else progress()
         with shown as tell:
-            report = move.run(dry_run=dry_run, tell=tell)
+            report = move.run(dry_run=dry_run, start_over=start_over, tell=tell)
     if as_json:
         output.document(msgspec.to_builtins(report))
         return
     rows = [(what, amount.count, amount.sha256[:16]) for what, amount in report.amounts.items()]
     output.table(("what", "count", "sha-256"), rows, empty="nothing")
-    if report.skipped:
-        output.remark(f"{report.skipped} items of the source were left out: no flag, or of none")
-    output.remark("nothing was written" if dry_run else f"moved from {source} to {target}, and verified")
+    for remark in report.remarks:
+        what = "taken over in part" if remark.is_taken else "stays behind"
+        output.remark(f"{what}: {remark.kind} {remark.id}: {remark.reason}")
+    output.remark(_outcome(report))
+
+
+def _outcome(report: "MigrationReport") -> str:
+    way = f"from {report.source} to {report.target}"
+    if report.dry_run and report.already:
+        return "nothing was written: all of it is there already"
+    if report.dry_run:
+        begun = ", which an earlier run has begun" if report.resumed else ""
+        return f"nothing was written: this would be moved {way}{begun}"
+    if report.already:
+        return f"all of it was there already: nothing was moved {way}, and it is verified"
+    return f"moved {way}, and verified"
 
 
 def _say_nothing(_what: str, _count: int, _total: int) -> None:

@@ -150,6 +150,38 @@ def changed_since(connection: apsw.Connection, sequence: int, *, limit: int) -> 
     return tuple((int(at), str(subject)) for at, subject in rows)
 
 
+def written_after(
+    connection: apsw.Connection, sequence: int, *, limit: int
+) -> tuple[tuple[int, Override], ...]:
+    """(sequence, override) of what was written after `sequence` and is still there, in that order."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM overrides WHERE sequence > ? ORDER BY sequence LIMIT ?",  # noqa: S608
+        (sequence, max(0, limit)),
+    )
+    return tuple((int(str(row[3])), _override(row)) for row in rows)
+
+
+def put(connection: apsw.Connection, override: Override, *, sequence: int) -> None:
+    """Put a row as it was in another store; the head comes later, by `head_of_rows`."""
+    columns = (
+        override.targeting_key,
+        override.flag_set,
+        override.flag_key,
+        sequence,
+        msgspec.json.encode(override),
+    )
+    row = (*columns, seal_of("overrides", *columns))
+    connection.execute("INSERT OR REPLACE INTO overrides VALUES (?, ?, ?, ?, ?, ?)", row)
+
+
+def head_of_rows(connection: apsw.Connection, *, sequence: int) -> OverrideHead:
+    """The head that the rows have as they are, after the change at `sequence`."""
+    count = digest = 0
+    for (seal,) in connection.execute("SELECT seal FROM overrides"):
+        count, digest = count + 1, digest ^ int.from_bytes(seal)
+    return OverrideHead(sequence=sequence, count=count, digest=digest.to_bytes(32))
+
+
 def write(
     connection: apsw.Connection,
     change: OverrideChange,
