@@ -1,8 +1,8 @@
 """RSA keys in PEM form, and what they are called."""
 
 import hashlib
-from functools import lru_cache
 import re
+from functools import lru_cache
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import sys
 from collections.abc import Callable
 
 from burgee.adapters.data_folder import open_data_folder
@@ -58,7 +59,9 @@ def serve_node(
 
         def ready() -> None:
             if greet:
-                print(_greeting(settings.public_url or url, services.access), flush=True)
+                # Where others reach the server its output is often a log, and who reads that is no administrator.
+                with_link = settings.is_loopback or sys.stdout.isatty()
+                print(greeting(settings.public_url or url, services.access, with_link=with_link), flush=True)
             on_ready()
 
         async def main() -> None:
@@ -74,7 +77,10 @@ def serve_node(
     return 0
 
 
-def _greeting(url: str, access: Access) -> str:
+def greeting(url: str, access: Access, *, with_link: bool) -> str:
+    """What is printed once connections are accepted; a link signs one browser in as an administrator."""
+    if not with_link:
+        return f"Burgee is listening on {url}\nTo sign in, make a token: burgee token create --help"
     minutes = int(SIGN_IN_SECONDS // 60)
     try:
         code = access.create_sign_in_code(SIGN_IN_SECONDS)

@@ -207,3 +207,27 @@ def test_what_cannot_be_opened_is_never_ready(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="BURGEE_PUBLIC_KEY"):
         serve(settings, on_ready=pytest.fail)
     assert StandIn.made == []
+
+
+@pytest.mark.parametrize(
+    ("host", "is_terminal", "with_link"),
+    [
+        ("127.0.0.1", False, True),
+        ("127.0.0.1", True, True),
+        ("0.0.0.0", False, False),  # a log, such as that of a container
+        ("0.0.0.0", True, True),
+    ],
+)
+def test_a_link_that_makes_an_administrator_is_not_for_logs_that_others_read(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    host: str,
+    is_terminal: bool,
+    with_link: bool,
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: is_terminal, raising=False)
+    serve(Settings(data=":memory:", host=host), greet=True)
+    printed = capsys.readouterr().out
+    assert printed.startswith("Burgee is listening on http://h:1\n")
+    assert ("/sign-in?code=" in printed) is with_link
+    assert ("burgee token create" in printed) is not with_link
