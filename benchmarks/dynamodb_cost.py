@@ -127,7 +127,11 @@ def _overrides(meter: Meter, pins: DynamoOverrideStore, count: int, flag_key: st
         f"override: list the last 100 of {count:,}",
         lambda: pins.overrides_of_flag("checkout", flag_key, after=late),
     )
-    meter.row("override: what was written since the last look", lambda: pins.subjects_changed_since(count))
+    mark = pins.override_mark()
+    meter.row(
+        "override: what was written since the last look",
+        lambda: pins.subjects_changed_since(mark.sequence - 1),
+    )
 
 
 def _reads(meter: Meter, store: DynamoFlagStore, pins: DynamoOverrideStore, flags: int, last: str) -> None:
@@ -166,12 +170,8 @@ def written(rows: list[Row]) -> str:
     by_name = {row.what: row for row in rows}
     publish = by_name["publish: change one flag"].dollars
     evaluation = by_name["evaluation, subject with overrides"].dollars
-    lines += [
-        "",
-        f"1,000 publishes: ${publish * 1_000:.4f}. A million evaluations: $0 where nobody is overridden, "
-        f"${evaluation * 1e6:.3f} where everybody is.",
-    ]
-    return "\n".join(lines)
+    lines += ["", f"1,000 publishes: ${publish * 1_000:.4f}. A million evaluations: $0 where nobody is"]
+    return "\n".join(lines) + f" overridden, ${evaluation * 1e6:.3f} where everybody is."
 
 
 def run(*, flags: int, overrides: int) -> list[Row]:

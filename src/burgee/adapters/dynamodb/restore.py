@@ -21,7 +21,8 @@ from burgee.adapters.dynamodb.layout import (
     user_id,
     version_key,
 )
-from burgee.adapters.dynamodb.overrides import DynamoOverrideStore, entries_of
+from burgee.adapters.dynamodb.override_writes import entries_of
+from burgee.adapters.dynamodb.overrides import DynamoOverrideStore
 from burgee.adapters.dynamodb.publishes import KEYS_IN_ITEM
 from burgee.adapters.dynamodb.sdk_keys import KEYS, USES, DynamoSdkKeys
 from burgee.errors import ConflictError

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from burgee.adapters.dynamodb.adopted_overrides import adopted_override_event
 from burgee.adapters.dynamodb.client import DynamoClient
 from burgee.adapters.dynamodb.items import hatton_flag, source_override, text_of
 from burgee.adapters.dynamodb.layout import subject_of_user_id
 from burgee.adapters.dynamodb.source_flags import SourceFlags, adopted_event
-from burgee.adapters.dynamodb.source_overrides import adopted_override_event
 from burgee.adapters.dynamodb.tables import TableNames
 from burgee.adapters.memory import MemoryFlagStore
 from burgee.adapters.memory_overrides import MemoryOverrideStore
