@@ -46,6 +46,9 @@ from burgee.service.snapshot_keeper import SnapshotKeeper
 from burgee.service.usage import FLUSH_SECONDS, Usage
 from burgee.settings import Settings
 
+ADOPTION_PAUSE_SECONDS = 1.0
+"""Between two rounds of adopting what a source service has written: publishes get their turn."""
+
 
 @contextmanager
 def open_application(
@@ -75,6 +78,8 @@ def open_application(
         stores = open_stores(settings, folder, clock, adopt=flags)
         store, snapshot_file = stores.flags, stores.snapshot_file
         stack.callback(store.close)
+        if stores.go_on is not None and writer and threads:
+            _beat(stack, "adoption", stores.go_on, seconds=ADOPTION_PAUSE_SECONDS)
         signer, verifier = open_tokens(settings, folder, clock, stack, threads=threads)
         uses = SdkKeyUses(stores.sdk_keys)
         stack.callback(uses.close)

@@ -66,11 +66,11 @@ class SourceOverrides:
         )
         for items, last in found:
             for some in pages(items, AT_ONCE):
-                if until is not None and self._monotonic() >= until:
-                    return adopted  # the page is begun again: what is adopted of it is passed over
                 count = self._overrides.adopt(some)
                 adopted += count
                 tell(count)
+                if count and until is not None and self._monotonic() >= until:
+                    return adopted  # the page is begun again: what is adopted of it is passed over
             self._note(last)
             if until is not None and self._monotonic() >= until:
                 break
