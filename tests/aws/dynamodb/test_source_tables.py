@@ -220,3 +220,25 @@ def test_two_stores_see_each_other(client: DynamoClient) -> None:
     publish(ours, a_flag())
     assert theirs.change_token() != token
     assert theirs.snapshot("checkout") == ours.snapshot("checkout")
+
+
+def test_a_start_on_many_flags_of_a_source_asks_for_their_keys_by_the_hundred(
+    source: Source, client: DynamoClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, calls, call = 150, list[str](), DynamoClient.call
+    client.write_many(
+        ("featureFlag", {"PutRequest": {"Item": a_source_flag(f"id-{number}", f"Flag {number // 2}")}})
+        for number in range(count)
+    )
+
+    def counted(self: DynamoClient, operation: str, **request: Any) -> Any:
+        calls.append(operation)
+        return call(self, operation, **request)
+
+    monkeypatch.setattr(DynamoClient, "call", counted)
+    store = source.open().flags
+    reads = [each for each in calls if each in {"get_item", "batch_get_item", "query", "scan"}]
+    assert len(reads) < 30
+    snapshot = store.snapshot("default")
+    assert snapshot is not None
+    assert len({flag.key for flag in snapshot.flags}) == count

@@ -221,9 +221,10 @@ class Writer:
 
     def _beneath(self, action: Action) -> list[Action]:
         """`action` as it is to be after a source service has written its item since the decision."""
-        there = self.client.get(action.table, action.key)
-        if there is None:
+        found = self.client.get_many([(action.table, action.key)])  # what the roles allow on these tables
+        if not found:
             return [msgspec.structs.replace(action, guard=NEW)]
+        there = found[0][1]
         guard = unchanged(there)
         if action.item is not None:
             return [msgspec.structs.replace(action, item=beneath(action.item, there), guard=guard)]

@@ -36,7 +36,7 @@ def read_rds(client: DynamoClient, names: TableNames, *, clock: Clock) -> ReadSo
     now = clock()
     store = MemoryFlagStore(lambda: now)
     overrides = MemoryOverrideStore(store)
-    source = SourceFlags(client, names, store, clock=lambda: now)
+    source = SourceFlags(client, names, store, clock=lambda: now, used=lambda _: set())  # it is empty
     source.adopt(lambda changes, _: store.commit(changes))
     snapshot = store.snapshot("default")
     flags = {flag.id: flag for flag in (snapshot.flags if snapshot is not None else ())}
