@@ -144,7 +144,7 @@ def _reads(meter: Meter, store: DynamoFlagStore, pins: DynamoOverrideStore, flag
         f"management: list the last 100 of {flags:,}",
         lambda: store.find_flags(FlagQuery(limit=100, after=late)),
     )
-    row("management: 100 audit events", lambda: store.audit_events(AuditQuery(limit=100)))
+    row("management: the last 100 audit events", lambda: store.audit_events(AuditQuery(limit=100)))
     row("poll", store.change_token)
     row(f"start: what the source changed among {flags:,} flags", store.adopt)
     row("start: whether its mappings are all adopted", SourceOverrides(store).is_done)
