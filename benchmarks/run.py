@@ -3,7 +3,7 @@
     make bench                        all of it, about five minutes
     make bench ARGS="--quick"         about one minute, noisier
     make bench ARGS="--only http"     one part: evaluation, load, import, http, publish, management,
-                                      budget, overrides, lambda, manage
+                                      budget, overrides, lambda, manage, dynamodb
     make bench ARGS="--json FILE"     the budgets for programs; --strict exits 1 where one is missed
 
 The machines are shared: trust the ratios, which come from one run, and not the nanoseconds.
@@ -20,6 +20,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "src")]
 
 import budget  # noqa: E402
 import cold_import  # noqa: E402
+import dynamodb_cost  # noqa: E402
 import evaluation  # noqa: E402
 import http_evaluation  # noqa: E402
 import lambda_cold_start  # noqa: E402
@@ -35,7 +36,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure Burgee against peers and budgets.")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     names = ["evaluation", "load", "import", "http", "publish", "management", "budget", "overrides"]
-    names += ["lambda", "manage"]
+    names += ["lambda", "manage", "dynamodb"]
     parser.add_argument("--only", choices=names)
     parser.add_argument("--json", type=Path, help="write the budgets to this file")
     parser.add_argument("--strict", action="store_true", help="exit 1 where a budget is missed")
@@ -53,6 +54,7 @@ def main() -> int:
         "manage": lambda: lambda_manage.run(
             quick=options.quick, source=ROOT / "src", python=lambda_manage.interpreter(ROOT)
         ),
+        "dynamodb": lambda: dynamodb_cost.bench(quick=options.quick),
     }
     found: list[Budget] = []
     for name, part in parts.items():

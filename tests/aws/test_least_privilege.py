@@ -37,15 +37,15 @@ UNREACHED: dict[str, dict[tuple[str, str], str]] = {
         (f"dynamodb:{action}", f"{TABLES}/{table}"): FINISHING
         for table, actions in {
             "burgee": ("BatchGetItem", "BatchWriteItem", "DeleteItem", "UpdateItem"),
-            "featureFlag": ("DeleteItem", "PutItem"),
-            "featureFlagUserMapping": ("DeleteItem", "PutItem"),
+            "featureFlag": ("BatchGetItem", "DeleteItem", "PutItem"),
+            "featureFlagUserMapping": ("BatchGetItem", "DeleteItem", "PutItem"),
         }.items()
         for action in actions
     },
     "PublishSnapshotFunction": {
         (f"dynamodb:{action}", f"{TABLES}/{table}"): FINISHING
         for table, actions in {
-            "burgee": ("BatchWriteItem", "DeleteItem", "UpdateItem"),
+            "burgee": ("BatchWriteItem", "DeleteItem"),
             "featureFlag": ("DeleteItem",),
             "featureFlagUserMapping": ("DeleteItem",),
         }.items()

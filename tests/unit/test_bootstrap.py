@@ -194,3 +194,26 @@ def test_a_write_that_meets_damage_turns_the_server_read_only_and_its_status_say
         assert status.read_only
         assert "deleted or replaced" in status.message
         assert keys(services) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "workers", "shares"),
+    [
+        ({}, 1, 1),
+        ({"AWS_LAMBDA_FUNCTION_NAME": "burgee-manage"}, 1, 16),
+        ({"AWS_LAMBDA_FUNCTION_NAME": "burgee-manage"}, 17, 17),
+    ],
+)
+def test_on_lambda_a_sandbox_takes_only_a_small_share_of_a_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], workers: int, shares: int
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    settings = settings_for(tmp_path, BURGEE_WORKERS=str(workers), BURGEE_BUDGET_LIMIT="1000")
+    with open_application(settings) as services:
+        budget = services.budget.management
+        budget.spend()
+        budget.spend()
+        largest = 1_000 // 3 if shares == 1 else (1_000 - 64) // (3 * shares)
+        assert services.budget.rules.workers == shares
+        assert 0 < budget.left <= largest

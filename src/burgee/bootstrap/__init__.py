@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
+import msgspec
+
 from burgee.adapters.aws.session import aws_client
 from burgee.adapters.data_folder import DataFolder
 from burgee.adapters.parameters import EnvironmentParameters, FileParameters
@@ -46,6 +48,12 @@ from burgee.service.snapshot_keeper import SnapshotKeeper
 from burgee.service.usage import FLUSH_SECONDS, Usage
 from burgee.settings import Settings
 
+SANDBOXES = 16
+"""How many share a budget on Lambda, by the size of a lease: one that dies takes its lease along."""
+
+ADOPTION_PAUSE_SECONDS = 1.0
+"""Between two rounds of adopting what a source service has written: publishes get their turn."""
+
 
 @contextmanager
 def open_application(
@@ -75,6 +83,8 @@ def open_application(
         stores = open_stores(settings, folder, clock, adopt=flags)
         store, snapshot_file = stores.flags, stores.snapshot_file
         stack.callback(store.close)
+        if stores.go_on is not None and writer and threads:
+            _beat(stack, "adoption", stores.go_on, seconds=ADOPTION_PAUSE_SECONDS)
         signer, verifier = open_tokens(settings, folder, clock, stack, threads=threads)
         uses = SdkKeyUses(stores.sdk_keys)
         stack.callback(uses.close)
@@ -143,6 +153,8 @@ def _budget(settings: Settings, stores: Stores, clock: Clock) -> Budget:
     """The budgets, in their table or beside the flags; with the functions that their breaker stops."""
     budgets, store = stores.budgets, stores.flags
     rules, monotonic = settings.budget_rules, time.monotonic
+    if os.environ.get("AWS_LAMBDA_FUNCTION_NAME"):
+        rules = msgspec.structs.replace(rules, workers=max(rules.workers, SANDBOXES))
     if settings.limited:
         from burgee.adapters.aws.concurrency import ReservedConcurrency
         from burgee.service.limiting_budget import LimitingBudget

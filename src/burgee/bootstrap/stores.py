@@ -36,7 +36,8 @@ class Stores(NamedTuple):
     """Everything that is kept.
 
     `usage` is None where each worker has a file of its own; `deliveries` gives what remembers how far each of
-    the sinks of those names has come, None where the store's own stream does.
+    the sinks of those names has come, None where the store's own stream does. `go_on` is called again and
+    again, and takes over more of what a source service has written; None where there is nothing left.
     """
 
     flags: FlagStore
@@ -48,6 +49,7 @@ class Stores(NamedTuple):
     usage: UsageStore | None
     deliveries: Callable[[Sequence[str]], Deliveries | None]
     snapshot_file: SnapshotFile | None
+    go_on: Callable[[], object] | None = None
 
 
 def open_stores(settings: Settings, folder: DataFolder | None, clock: Clock, *, adopt: bool = True) -> Stores:

@@ -59,7 +59,7 @@ def serve_node(
 
         def ready() -> None:
             if greet:
-                # Where others reach the server its output is often a log, and who reads that is no administrator.
+                # Where others reach the server its output is often a log, which has many readers.
                 with_link = settings.is_loopback or sys.stdout.isatty()
                 print(greeting(settings.public_url or url, services.access, with_link=with_link), flush=True)
             on_ready()

@@ -16,6 +16,7 @@ from burgee.adapters.dynamodb.source_overrides import SourceOverrides  # noqa: E
 from burgee.adapters.dynamodb.tables import TableNames  # noqa: E402
 from burgee.model.flag import FlagStatus  # noqa: E402
 from burgee.testing.aws.source_items import a_hatton_flag, a_source_flag, a_source_mapping  # noqa: E402
+from burgee.testing.aws.source_service import SourceService  # noqa: E402
 from burgee.testing.builders import THE_DAY, a_flag  # noqa: E402
 from burgee.testing.override_builders import an_override, override_subject  # noqa: E402
 from burgee.testing.publishing import publish  # noqa: E402
@@ -31,40 +32,11 @@ def source(client: DynamoClient) -> "Source":
     return Source(client)
 
 
-class Source:
-    """The source service, as far as DynamoDB sees it."""
-
-    def __init__(self, client: DynamoClient) -> None:
-        self.client = client
-
-    def put(self, table: str, item: Any) -> None:
-        self.client.call("put_item", TableName=table, Item=item)
-
-    def patch(self, flag_id: str, status: str, *, at: int = 1_800_000_000) -> None:
-        """Its UpdateItem: set #status, #updatedAt, #updatedBy where the flag exists."""
-        self._patch("featureFlag", {"id": {"S": flag_id}}, status, at, "attribute_exists(id)")
-
-    def patch_mapping(self, user: str, flag_id: str, status: str, *, at: int = 1_800_000_000) -> None:
-        key = {"userId": {"S": user}, "flagId": {"S": flag_id}}
-        self._patch("featureFlagUserMapping", key, status, at, "attribute_exists(userId)")
-
-    def _patch(self, table: str, key: Any, status: str, at: int, condition: str) -> None:
-        self.client.call(
-            "update_item",
-            TableName=table,
-            Key=key,
-            UpdateExpression="set #status = :s, #updatedAt = :a, #updatedBy = :b",
-            ConditionExpression=condition,
-            ExpressionAttributeNames={
-                "#status": "status",
-                "#updatedAt": "updatedAt",
-                "#updatedBy": "updatedBy",
-            },
-            ExpressionAttributeValues={":s": {"S": status}, ":a": {"N": str(at)}, ":b": {"S": "them"}},
-        )
+class Source(SourceService):
+    """A source service, and Burgee opened on its tables."""
 
     def open(self) -> DynamoStores:
-        return open_dynamodb_stores(TableNames(), lambda: THE_DAY, client=self.client)
+        return open_dynamodb_stores(TableNames(), lambda: THE_DAY, client=self._client)
 
 
 def test_flags_get_keys_by_their_names_the_eldest_first(source: Source) -> None:
@@ -248,3 +220,25 @@ def test_two_stores_see_each_other(client: DynamoClient) -> None:
     publish(ours, a_flag())
     assert theirs.change_token() != token
     assert theirs.snapshot("checkout") == ours.snapshot("checkout")
+
+
+def test_a_start_on_many_flags_of_a_source_asks_for_their_keys_by_the_hundred(
+    source: Source, client: DynamoClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, calls, call = 150, list[str](), DynamoClient.call
+    client.write_many(
+        ("featureFlag", {"PutRequest": {"Item": a_source_flag(f"id-{number}", f"Flag {number // 2}")}})
+        for number in range(count)
+    )
+
+    def counted(self: DynamoClient, operation: str, **request: Any) -> Any:
+        calls.append(operation)
+        return call(self, operation, **request)
+
+    monkeypatch.setattr(DynamoClient, "call", counted)
+    store = source.open().flags
+    reads = [each for each in calls if each in {"get_item", "batch_get_item", "query", "scan"}]
+    assert len(reads) < 30
+    snapshot = store.snapshot("default")
+    assert snapshot is not None
+    assert len({flag.key for flag in snapshot.flags}) == count

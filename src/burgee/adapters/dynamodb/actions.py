@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from burgee.adapters.dynamodb.client import Item
+from burgee.adapters.dynamodb.guards import Guard
 from burgee.adapters.dynamodb.layout import item_bytes, require_size
 from burgee.adapters.dynamodb.tables import TableNames
 
@@ -20,8 +21,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     """An item put, or deleted where `item` is None.
 
     `lasting` items are written once and never change, so that writing one twice does no harm. `condition`
-    guards an action that is committed alone in its transaction with others; what is staged stands under
-    the head's guard instead.
+    is that of an item of Burgee's own, and demanded where all is one transaction; what is staged stands
+    under the head's guard instead. `guard` is that of an item in a source's table, and always demanded.
     """
 
     table: str
@@ -31,11 +32,17 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     condition: str = ""
     names: dict[str, str] = {}
     values: dict[str, Any] = {}
+    guard: Guard | None = None
 
     @property
     def place(self) -> tuple[str, ...]:
         """The table and the key, to tell which item an action is of."""
-        return (self.table, *(str(value["S"]) for _, value in sorted(self.key.items())))
+        return place_of(self.table, tuple(self.key), self.key)
+
+
+def place_of(table: str, keys: Sequence[str], item: Item) -> tuple[str, ...]:
+    """The table and the key of an item."""
+    return (table, *(str(item[name]["S"]) for name in sorted(keys)))
 
 
 def put(
@@ -48,6 +55,7 @@ def put(
     condition: str = "",
     expression_names: dict[str, str] | None = None,
     values: dict[str, Any] | None = None,
+    guard: Guard | None = None,
 ) -> Action:
     """An item put whole.
 
@@ -63,6 +71,7 @@ def put(
         condition=condition,
         names=expression_names or {},
         values=values or {},
+        guard=guard,
     )
 
 
@@ -79,15 +88,18 @@ def fits(actions: Sequence[Action], *, beside: int) -> bool:
     )
 
 
-def transact_item(action: Action, *, guarded: bool = True) -> dict[str, Any]:
-    """The action as one of TransactWriteItems; without its condition where it is not `guarded`."""
+def transact_item(action: Action, *, is_decided: bool = False) -> dict[str, Any]:
+    """The action as one of TransactWriteItems; without its own condition where its commit `is_decided`."""
     body: dict[str, Any] = {"TableName": action.table}
-    if guarded and action.condition:
-        body["ConditionExpression"] = action.condition
-        if action.names:
-            body["ExpressionAttributeNames"] = action.names
-        if action.values:
-            body["ExpressionAttributeValues"] = action.values
+    condition, names, values = ("", {}, {}) if is_decided else (action.condition, action.names, action.values)
+    if action.guard is not None:
+        condition, names, values = action.guard.condition(next(iter(action.key)))
+    if condition:
+        body["ConditionExpression"] = condition
+        if names:
+            body["ExpressionAttributeNames"] = names
+        if values:
+            body["ExpressionAttributeValues"] = values
     if action.item is None:
         return {"Delete": {**body, "Key": action.key}}
     return {"Put": {**body, "Item": action.item}}

@@ -21,16 +21,19 @@ from burgee.adapters.dynamodb.actions import (
     chunks,
     fits,
     packed,
+    place_of,
     transact_item,
     unpacked,
 )
 from burgee.adapters.dynamodb.client import Cancelled, DynamoClient, Item
-from burgee.adapters.dynamodb.head import UNMOVED, Head, head_item, head_of
+from burgee.adapters.dynamodb.guards import NEW, beneath, unchanged
+from burgee.adapters.dynamodb.head import Head, counted, head_of, moved
 from burgee.adapters.dynamodb.items import number, text_of
 from burgee.adapters.dynamodb.layout import HEAD_KEY, event_key, main_key
+from burgee.adapters.dynamodb.plans import Plan, Planned, Refused, chained, head_after
 from burgee.adapters.dynamodb.tables import TTL_ATTRIBUTE, TableNames
 from burgee.errors import StoreDamagedError, UnavailableError, VersionConflictError
-from burgee.model.audit import AuditDraft, AuditEvent, chain
+from burgee.model.audit import AuditEvent
 from burgee.ports import Clock
 
 ATTEMPTS = 24
@@ -40,22 +43,6 @@ STAGED_SECONDS = 30 * 86_400
 """How long staged parts are kept where nobody could write them out."""
 
 _log = logging.getLogger("burgee.dynamodb")
-
-
-class Planned(msgspec.Struct, frozen=True, kw_only=True):
-    """What a commit writes beside the head and its audit events.
-
-    `override_count` is how many overrides there are then, None where none is written.
-    """
-
-    actions: Sequence[Action]
-    audit: Sequence[AuditDraft]
-    override_count: int | None = None
-    key_changes: int = 0
-
-
-Plan = Callable[[Head], Planned]
-"""Reads what it needs at that head, and says what is to be written. Raises conflicts."""
 
 
 class Writer:
@@ -101,11 +88,13 @@ class Writer:
             planned = plan(head)
             if not planned.audit:
                 return ()
-            events = _chained(planned.audit, head)
-            after = _after(head, planned, events, commit=commit)
+            events = chained(planned.audit, head)
+            after = head_after(head, planned, events, commit=commit)
             tried.append(events)
             try:
                 self._commit(head, after, planned, events)
+            except Refused as refusal:
+                on_refused(refusal.actions)
             except Cancelled as refusal:
                 refused = [
                     a for a, r in zip(planned.actions, refusal.reasons[1:], strict=False) if r != "None"
@@ -132,31 +121,33 @@ class Writer:
         recorded = [audit_items.action(self.names, event, commit=after.commit) for event in events]
         actions = [*planned.actions, *recorded]
         if fits(actions, beside=1):
-            self._transact([self._move(head, after), *map(transact_item, actions)])
+            self._transact([moved(self.names.main, head, after), *map(transact_item, actions)])
             return
+        self._require_guards(planned.actions)
         parts = packed(actions)
         self._stage(after.commit, parts)
         decided = msgspec.structs.replace(after, pending=after.commit, parts=len(parts))
         try:
-            self._transact([self._move(head, decided)])
+            self._transact([moved(self.names.main, head, decided)])
         except Cancelled:
             self._unstage(after.commit, len(parts))
             raise
         while decided.pending == after.commit:
             decided = self._write_out(decided, actions=actions)
 
-    def _move(self, head: Head, after: Head) -> dict[str, Any]:
-        body: dict[str, Any] = {"TableName": self.names.main, "Item": head_item(after)}
-        if head.commit:
-            body["ConditionExpression"] = UNMOVED
-            body["ExpressionAttributeNames"] = {f"#{name}": name for name in ("sequence", "hash", "pending")}
-            body["ExpressionAttributeValues"] = {
-                ":sequence": number(head.sequence),
-                ":hash": {"S": head.hash},
-            }
-        else:
-            body["ConditionExpression"] = "attribute_not_exists(pk)"
-        return {"Put": body}
+    def _require_guards(self, actions: Sequence[Action]) -> None:
+        """Look at the source's items before a decision that no condition on them can be a part of.
+
+        Raises Refused.
+        """
+        guarded = {action.place: action for action in actions if action.guard is not None}
+        found = self.client.get_many((action.table, action.key) for action in guarded.values())
+        there = {place_of(table, self.names.keys_of(table), item): item for table, item in found}
+        refused = [
+            each for place, each in guarded.items() if each.guard and not each.guard.holds(there.get(place))
+        ]
+        if refused:
+            raise Refused(refused)
 
     def _transact(self, items: list[dict[str, Any]]) -> None:
         # The token makes the client's own second attempt at the same transaction harmless.
@@ -203,34 +194,45 @@ class Writer:
         for index in range(head.done, max(1, len(changing))):
             is_last = index >= len(changing) - 1
             chunk = changing[index] if index < len(changing) else []
-            step = self._count(head.pending, index, is_last=is_last)
-            try:
-                self._transact([step, *(transact_item(each, guarded=False) for each in chunk)])
-            except Cancelled:
+            step = counted(self.names.main, head.pending, index, is_last=is_last)
+            if not self._write_chunk(step, chunk):
                 time.sleep(random.uniform(0.005, 0.05))  # noqa: S311
                 return head_of(self.client.get(self.names.main, HEAD_KEY))
         self._unstage(head.pending, head.parts)
         return msgspec.structs.replace(head, pending="", parts=0, done=0)
 
-    def _count(self, pending: str, index: int, *, is_last: bool) -> dict[str, Any]:
-        names = {"#pending": "pending", "#done": "done"}
-        values = {":pending": {"S": pending}, ":done": number(index)}
-        if is_last:
-            names["#parts"] = "parts"
-            expression = "REMOVE #pending, #done, #parts"
-        else:
-            values[":next"] = number(index + 1)
-            expression = "SET #done = :next"
-        return {
-            "Update": {
-                "TableName": self.names.main,
-                "Key": HEAD_KEY,
-                "UpdateExpression": expression,
-                "ConditionExpression": "#pending = :pending AND #done = :done",
-                "ExpressionAttributeNames": names,
-                "ExpressionAttributeValues": values,
-            }
-        }
+    def _write_chunk(self, step: dict[str, Any], chunk: Sequence[Action]) -> bool:
+        """Write `chunk` and count it; False where it has to be looked at again whether another one did.
+
+        What a source service wrote since the decision is kept: Burgee's write goes beneath it.
+        """
+        for _ in range(ATTEMPTS):
+            try:
+                self._transact([step, *(transact_item(each, is_decided=True) for each in chunk)])
+            except Cancelled as refusal:
+                first, *rest = [*refusal.reasons, *([""] * (1 + len(chunk) - len(refusal.reasons)))]
+                if first != "None" or "ConditionalCheckFailed" not in rest:
+                    return False
+                chunk = [
+                    after
+                    for each, reason in zip(chunk, rest, strict=False)
+                    for after in (self._beneath(each) if reason == "ConditionalCheckFailed" else [each])
+                ]
+            else:
+                return True
+        return False
+
+    def _beneath(self, action: Action) -> list[Action]:
+        """`action` as it is to be after a source service has written its item since the decision."""
+        found = self.client.get_many([(action.table, action.key)])  # what the roles allow on these tables
+        if not found:
+            return [msgspec.structs.replace(action, guard=NEW)]
+        there = found[0][1]
+        guard = unchanged(there)
+        if action.item is not None:
+            return [msgspec.structs.replace(action, item=beneath(action.item, there), guard=guard)]
+        # What it changed is deleted all the same; what it made anew is not what was to be deleted.
+        return [msgspec.structs.replace(action, guard=guard)] if "document" in there else []
 
     def _staged(self, head: Head) -> list[Action] | None:
         """What was staged; None where another has written it out meanwhile."""
@@ -249,27 +251,3 @@ class Writer:
 def _part_key(commit: str, index: int) -> Item:
     """Where a part of a staged commit is."""
     return main_key(f"staged#{commit}", f"part#{index:04d}")
-
-
-def _chained(drafts: Sequence[AuditDraft], head: Head) -> tuple[AuditEvent, ...]:
-    events: list[AuditEvent] = []
-    sequence, previous = head.sequence, head.hash
-    for draft in drafts:
-        event = chain(draft, sequence=sequence + 1, previous_hash=previous)
-        events.append(event)
-        sequence, previous = event.sequence, event.hash
-    return tuple(events)
-
-
-def _after(head: Head, planned: Planned, events: Sequence[AuditEvent], *, commit: str) -> Head:
-    last = events[-1]
-    overridden = planned.override_count is not None
-    return msgspec.structs.replace(
-        head,
-        sequence=last.sequence,
-        hash=last.hash,
-        commit=commit,
-        override_sequence=last.sequence if overridden else head.override_sequence,
-        override_count=planned.override_count if planned.override_count is not None else head.override_count,
-        key_changes=head.key_changes + planned.key_changes,
-    )

@@ -1,24 +1,25 @@
 """DynamoFlagStore: the FlagStore of any number of machines."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
 from burgee.adapters.dynamodb import audit_items
-from burgee.adapters.dynamodb.actions import Action
+from burgee.adapters.dynamodb.actions import Action, place_of
 from burgee.adapters.dynamodb.client import DynamoClient, Item
-from burgee.adapters.dynamodb.commits import Planned, Writer
+from burgee.adapters.dynamodb.commits import Writer
 from burgee.adapters.dynamodb.flag_reads import FAR_REVISIONS, FlagReads, KeyEntry, entry_of
 from burgee.adapters.dynamodb.head import Head
 from burgee.adapters.dynamodb.items import flag_of, is_ours, text, text_of
 from burgee.adapters.dynamodb.layout import HEAD_KEY, flag_key, is_key_text, set_key
+from burgee.adapters.dynamodb.plans import Planned
 from burgee.adapters.dynamodb.publishes import Publishes, read_record, set_of
 from burgee.adapters.dynamodb.source_flags import SourceFlags
 from burgee.adapters.dynamodb.tables import TableNames
 from burgee.adapters.queries import flag_matches
-from burgee.errors import AlreadyExistsError, StoreDamagedError, UnavailableError
+from burgee.errors import AlreadyExistsError, StoreDamagedError, UnavailableError, VersionConflictError
 from burgee.model.audit import AuditDraft, AuditEvent
 from burgee.model.change import ChangeSet, IdempotencyRecord, check_change_set
-from burgee.model.flag import Flag, FlagVersion, Tombstone
+from burgee.model.flag import DEFAULT_FLAG_SET, Flag, FlagVersion, Tombstone
 from burgee.model.flag_set import FlagSet
 from burgee.model.snapshot import Snapshot
 from burgee.ports import AuditQuery, Clock, FlagQuery
@@ -144,7 +145,8 @@ class DynamoFlagStore:
 
     def adopt(self) -> int:
         """Publish what a source service has made or changed in its table of flags; how many flags that is."""
-        return SourceFlags(self.client, self.names, self, clock=self.clock).adopt(self._commit)
+        source = SourceFlags(self.client, self.names, self, clock=self.clock, used=self._used)
+        return source.adopt(self._commit)
 
     # --- audit
 
@@ -186,20 +188,23 @@ class DynamoFlagStore:
             publishes = Publishes(self.client, self.names, now=self.clock(), seen=seen)
             return Planned(actions=publishes.actions(changes), audit=audit)
 
-        return self.writer.write(plan, on_refused=self._refused if not seen else lambda _: None)
+        return self.writer.write(plan, on_refused=_seen_no_more if seen else self._refused)
+
+    def _used(self, keys: Collection[str]) -> set[str]:
+        self.writer.head()
+        return set(self.reads.entries_of(DEFAULT_FLAG_SET, keys))
 
     def _refused(self, actions: Sequence[Action]) -> None:
         """A flag's item is not as Burgee left it: a source service changed it, or another flag is there."""
-        for action in actions:
-            if action.table != self.names.flags:
-                continue
-            there = self.client.get(self.names.flags, action.key)
-            if there is None or action.item is None:
-                continue
-            if not is_ours(there):
-                self.adopt()
-            elif (place := _place(there)) != _place(action.item):
+        refused = {action.place: action for action in actions if action.table == self.names.flags}
+        has_changed = False
+        for table, there in self.client.get_many((each.table, each.key) for each in refused.values()):
+            item = refused[place_of(table, ("id",), there)].item
+            has_changed |= not is_ours(there)
+            if is_ours(there) and item is not None and (place := _place(there)) != _place(item):
                 raise AlreadyExistsError(f"the id {text_of(there, 'id')} is that of flag {'/'.join(place)}")
+        if has_changed:
+            self.adopt()
 
     def _with_head(self, key: Item, *, table: str | None = None) -> tuple[Head, Item | None]:
         """The item at `key` after everything that is decided, in one read."""
@@ -236,6 +241,11 @@ class DynamoFlagStore:
             for flag in self.reads.flags(flag_set, self.reads.entries(flag_set, after=after, page=page)):
                 if flag_matches(flag, query):
                     yield flag
+
+
+def _seen_no_more(actions: Sequence[Action]) -> None:
+    """What was to be adopted has changed once more: only who reads it anew can adopt it."""
+    raise VersionConflictError(f"{len(actions)} flags were written meanwhile", current=0)
 
 
 def _place(item: Item) -> tuple[str, str]:

@@ -1,5 +1,7 @@
 """The head: the one item that every write moves on, and by which all of them are in one order."""
 
+from typing import Any
+
 import msgspec
 
 from burgee.adapters.dynamodb.client import Item
@@ -69,3 +71,40 @@ def head_item(head: Head) -> Item:
     if head.pending:
         item |= {"pending": text(head.pending), "parts": number(head.parts), "done": number(head.done)}
     return item
+
+
+def moved(table: str, head: Head, after: Head) -> dict[str, Any]:
+    """The part of a transaction that moves `head` on, where it stands there still."""
+    body: dict[str, Any] = {"TableName": table, "Item": head_item(after)}
+    if head.commit:
+        body["ConditionExpression"] = UNMOVED
+        body["ExpressionAttributeNames"] = {f"#{name}": name for name in ("sequence", "hash", "pending")}
+        body["ExpressionAttributeValues"] = {
+            ":sequence": number(head.sequence),
+            ":hash": {"S": head.hash},
+        }
+    else:
+        body["ConditionExpression"] = "attribute_not_exists(pk)"
+    return {"Put": body}
+
+
+def counted(table: str, pending: str, index: int, *, is_last: bool) -> dict[str, Any]:
+    """The part of a transaction that counts a chunk of `pending`, where it is the next one."""
+    names = {"#pending": "pending", "#done": "done"}
+    values = {":pending": {"S": pending}, ":done": number(index)}
+    if is_last:
+        names["#parts"] = "parts"
+        expression = "REMOVE #pending, #done, #parts"
+    else:
+        values[":next"] = number(index + 1)
+        expression = "SET #done = :next"
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": HEAD_KEY,
+            "UpdateExpression": expression,
+            "ConditionExpression": "#pending = :pending AND #done = :done",
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+        }
+    }

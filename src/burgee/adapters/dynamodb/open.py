@@ -1,6 +1,6 @@
 """Opening: the client, and every store that stands in the tables."""
 
-import logging
+from collections.abc import Callable
 from typing import NamedTuple
 
 from burgee.adapters.aws.session import aws_client
@@ -11,17 +11,14 @@ from burgee.adapters.dynamodb.flag_store import DynamoFlagStore
 from burgee.adapters.dynamodb.overrides import DynamoOverrideStore
 from burgee.adapters.dynamodb.sdk_keys import DynamoSdkKeys
 from burgee.adapters.dynamodb.sign_in_codes import DynamoSignInCodes
-from burgee.adapters.dynamodb.source_overrides import SourceOverrides
+from burgee.adapters.dynamodb.source_overrides import AdoptionRounds
 from burgee.adapters.dynamodb.tables import TableNames
 from burgee.adapters.dynamodb.usage import DynamoUsageStore
-from burgee.errors import ConflictError, UnavailableError
 from burgee.model.budget import SEED_LIMIT
 from burgee.ports import Clock
 
-ADOPTED_AT_START = 10_000
-"""More mappings of a source service than this are left to `burgee migrate`, which shows how far it is."""
-
-_log = logging.getLogger("burgee.dynamodb")
+ADOPTION_SECONDS = 2.0
+"""How long a start adopts mappings of a source service; what is left then is adopted in further rounds."""
 
 
 class DynamoStores(NamedTuple):
@@ -34,6 +31,8 @@ class DynamoStores(NamedTuple):
     usage: DynamoUsageStore
     budgets: DynamoBudgetStore
     access_times: DynamoAccessTimes
+    go_on: Callable[[], object] | None = None
+    """Adopts more of a source's mappings, for a while; None where all are."""
 
 
 def open_dynamodb_stores(
@@ -55,15 +54,6 @@ def open_dynamodb_stores(
     client = client if client is not None else dynamodb_client()
     plain = aws_client("dynamodb")
     flags = DynamoFlagStore(client, clock, names=names)
-    if adopt:
-        try:
-            flags.adopt()
-            mappings = SourceOverrides(flags)
-            if not mappings.is_done():
-                mappings.adopt(most=ADOPTED_AT_START)
-        except (UnavailableError, ConflictError) as error:
-            _log.warning("store.adoption_failed", extra={"problem": str(error)})
-    plain = aws_client("dynamodb")
     return DynamoStores(
         flags=flags,
         overrides=DynamoOverrideStore(flags),
@@ -72,4 +62,12 @@ def open_dynamodb_stores(
         usage=DynamoUsageStore(client, names),
         budgets=DynamoBudgetStore(plain, names.budgets, seed_limit=seed_limit),
         access_times=DynamoAccessTimes(plain, names.main),
+        go_on=_adopted(flags) if adopt else None,
     )
+
+
+def _adopted(flags: DynamoFlagStore) -> Callable[[], object] | None:
+    """What goes on adopting after a first round; None where there is nothing left."""
+    rounds = AdoptionRounds(flags, seconds=ADOPTION_SECONDS)
+    rounds()
+    return None if rounds.is_done else rounds

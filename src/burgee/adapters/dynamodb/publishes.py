@@ -2,17 +2,14 @@
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import msgspec
 
 from burgee.adapters.dynamodb.actions import Action, put
 from burgee.adapters.dynamodb.client import DynamoClient, Item, pages
 from burgee.adapters.dynamodb.flag_reads import FlagReads, KeyEntry
+from burgee.adapters.dynamodb.guards import NEW, OURS, Guard, unchanged
 from burgee.adapters.dynamodb.items import (
-    IS_OURS,
-    OWN_NAMES,
-    as_read,
     flag_item,
     int_of,
     number,
@@ -133,29 +130,20 @@ class Publishes:
         self._entries[place] = KeyEntry(key=entity.key, version=entity.version, revision=revision, id=flag_id)
 
     def _put_flag(self, flag: Flag, *, is_known: bool) -> None:
-        condition, names, values = "attribute_not_exists(id)", dict[str, str](), dict[str, Any]()
-        if flag.id in self._seen:
-            condition, values, names = as_read(self._seen[flag.id])
-        elif is_known:
-            condition, names = f"attribute_not_exists(id) OR ({IS_OURS})", OWN_NAMES
-        self._add(
-            put(
-                self._names,
-                self._names.flags,
-                flag_item(flag),
-                what=f"flag {flag.key}",
-                condition=condition,
-                expression_names=names,
-                values=values,
-            )
-        )
+        guard = self._guard(flag.id) if is_known or flag.id in self._seen else NEW
+        item = flag_item(flag)
+        self._add(put(self._names, self._names.flags, item, what=f"flag {flag.key}", guard=guard))
 
     def _delete_flag(self, flag_id: str, stored: KeyEntry | None) -> None:
-        action = Action(table=self._names.flags, key={"id": text(flag_id)})
+        action = Action(table=self._names.flags, key={"id": text(flag_id)}, guard=self._guard(flag_id))
         if stored is None or stored.id != flag_id:
             self._actions.pop(action.place, None)  # made and taken away by this very commit
         else:
             self._add(action)
+
+    def _guard(self, flag_id: str) -> Guard:
+        """Nobody has written the item since it was read, or since Burgee wrote it."""
+        return unchanged(self._seen[flag_id]) if flag_id in self._seen else OURS
 
     def _note_revision(self, change: ChangeSet) -> None:
         keys = [written(write).key for write in change.writes]

@@ -11,7 +11,7 @@ from burgee.adapters.dynamodb.head import MIGRATION, Head, head_item, head_of
 from burgee.adapters.dynamodb.items import float_of, number, text, text_of
 from burgee.adapters.dynamodb.layout import HEAD_KEY
 from burgee.adapters.dynamodb.migration_source import DynamoBeside
-from burgee.adapters.dynamodb.overrides import entries_of
+from burgee.adapters.dynamodb.override_writes import entries_of
 from burgee.errors import ConflictError
 from burgee.model.audit import AuditEvent
 from burgee.model.flag_set import FlagSet

@@ -7,11 +7,11 @@ import msgspec
 
 from burgee.adapters.dynamodb.actions import put
 from burgee.adapters.dynamodb.client import ConditionFailed, Item
-from burgee.adapters.dynamodb.commits import Planned
 from burgee.adapters.dynamodb.flag_store import DynamoFlagStore
 from burgee.adapters.dynamodb.head import Head
 from burgee.adapters.dynamodb.items import float_of, number, sealed, text, text_of, unsealed
 from burgee.adapters.dynamodb.layout import is_key_text, main_key
+from burgee.adapters.dynamodb.plans import Planned
 from burgee.adapters.memory_sdk_keys import too_many, unknown
 from burgee.errors import AlreadyExistsError, UnavailableError
 from burgee.model.audit import AuditDraft

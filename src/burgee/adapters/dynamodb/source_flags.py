@@ -1,7 +1,8 @@
 """Adopting flags: what a source service wrote into its own table becomes flags of Burgee, by a publish."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
@@ -25,10 +26,22 @@ Commit = Callable[[Sequence[ChangeSet], Mapping[str, Item]], tuple[AuditEvent, .
 
 
 class SourceFlags:
-    """What is in the table of flags and was last written by somebody else than Burgee."""
+    """What is in the table of flags and was last written by somebody else than Burgee.
 
-    def __init__(self, client: DynamoClient, names: TableNames, store: FlagStore, *, clock: Clock) -> None:
+    `used` tells which of some keys of the default set are, or were, those of flags.
+    """
+
+    def __init__(
+        self,
+        client: DynamoClient,
+        names: TableNames,
+        store: FlagStore,
+        *,
+        clock: Clock,
+        used: Callable[[Collection[str]], set[str]],
+    ) -> None:
         self._client, self._names, self._store, self._clock = client, names, store, clock
+        self._used = used
 
     def adopt(self, commit: Commit) -> int:
         """Publish them all; how many there were.
@@ -77,26 +90,30 @@ class SourceFlags:
 
     def _keyed(self, flags: Sequence[Flag]) -> list[Flag]:
         """`flags` with the slugs of their names for keys, the eldest first; no key is used twice."""
+        first = {flag.id: slug(flag.name) for flag in flags}
+        times = Counter(first.values())
+        used = self._used(times)
+        second = {
+            flag.id: f"{first[flag.id][:SLUG_CHARACTERS]}-{slug(flag.id)[:8]}"
+            for flag in flags
+            if times[first[flag.id]] > 1 or first[flag.id] in used
+        }
+        used |= self._used(set(second.values()))
         keyed: list[Flag] = []
-        taken: set[str] = set()
+        # A key that only one flag would have is its own before any other's second choice.
+        taken = {key for key, count in times.items() if count == 1}
         for flag in sorted(flags, key=lambda each: (each.created_at, each.id)):
-            key = slug(flag.name)
-            if key in taken or self._is_used(key):
-                key = f"{key[:SLUG_CHARACTERS]}-{slug(flag.id)[:8]}"
-            if key in taken or self._is_used(key):
-                key = slug(flag.id)
-            number = 2
-            while key in taken or self._is_used(key):  # of ids that nothing of a key is left of
-                key, number = f"{slug(flag.id)[:SLUG_CHARACTERS]}-{number}", number + 1
+            key = first[flag.id]
+            if flag.id in second and (key in taken or key in used):
+                key = second[flag.id]
+                if key in taken or key in used:
+                    key = slug(flag.id)
+                    number = 2
+                    while key in taken or self._used({key}):  # of ids that nothing of a key is left of
+                        key, number = f"{slug(flag.id)[:SLUG_CHARACTERS]}-{number}", number + 1
             taken.add(key)
             keyed.append(msgspec.structs.replace(flag, key=key))
         return keyed
-
-    def _is_used(self, key: str) -> bool:
-        return (
-            self._store.flag(DEFAULT_FLAG_SET, key) is not None
-            or self._store.tombstone(DEFAULT_FLAG_SET, key) is not None
-        )
 
     def _change(self, key: str, flags: Sequence[tuple[Flag, Flag | None]]) -> ChangeSet:
         now = self._clock()

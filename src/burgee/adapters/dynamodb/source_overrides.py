@@ -1,140 +1,126 @@
 """Adopting overrides: mappings that a source service wrote become known to every list and filter."""
 
 import logging
+import time
 from collections.abc import Callable
 
-import msgspec
-
-from burgee.adapters.dynamodb.client import Item
+from burgee.adapters.dynamodb.client import Item, pages
 from burgee.adapters.dynamodb.flag_store import DynamoFlagStore
-from burgee.adapters.dynamodb.items import (
-    IS_OURS,
-    OWN_NAMES,
-    flag_of,
-    override_of,
-    source_override,
-    text,
-    text_of,
-    unsealed,
-)
-from burgee.adapters.dynamodb.layout import main_key, subject_of_user_id
+from burgee.adapters.dynamodb.items import IS_OURS, OWN_NAMES, text
+from burgee.adapters.dynamodb.layout import main_key
 from burgee.adapters.dynamodb.overrides import DynamoOverrideStore
-from burgee.adapters.dynamodb.source_flags import ACTOR
-from burgee.errors import StoreDamagedError, VersionConflictError
-from burgee.model.audit import AuditDraft
-from burgee.model.flag import Flag
-from burgee.model.json import JsonValue
-from burgee.model.override import Override, OverrideChange
+from burgee.errors import ConflictError, UnavailableError
+from burgee.ports import Clock
 
 AT_ONCE = 500
+SCANNED_AT_ONCE = 2_000
+"""Mappings that one page of the scan looks at: about what a round of two seconds can adopt."""
+
 _log = logging.getLogger("burgee.dynamodb")
 _MARK = main_key("adoption", "overrides")
+_AFTER, _DONE = "after", "at"
 
 
 class SourceOverrides:
-    """Mappings that were last written by somebody else than Burgee."""
+    """Mappings that were last written by somebody else than Burgee.
 
-    def __init__(self, store: DynamoFlagStore) -> None:
-        self._store = store
+    How far the table was gone through stands in the store: whoever goes on begins there, on any machine.
+    """
+
+    def __init__(self, store: DynamoFlagStore, *, monotonic: Clock = time.monotonic) -> None:
+        self._store, self._monotonic = store, monotonic
         self._overrides = DynamoOverrideStore(store)
 
     def is_done(self) -> bool:
         """Whether the whole table was gone through once."""
-        return self._store.client.get(self._store.names.main, _MARK) is not None
+        return _DONE in self._mark()
 
-    def adopt(self, *, most: int | None = None, tell: Callable[[int], None] = lambda _: None) -> int:
-        """Adopt at most `most` mappings; how many were. `tell` hears of each batch.
+    def adopt(self, *, tell: Callable[[int], None] = lambda _: None) -> int:
+        """Adopt all of them; how many were. `tell` hears of each batch.
 
         A mapping of a flag that is not there stays as it is. What was adopted is passed over when it is
-        called again.
+        called again; where another one was interrupted, it goes on there, and then looks at the rest.
         """
+        after = _place(self._mark())
+        adopted = self._scan(after, tell=tell)
+        return adopted + (self._scan(None, tell=tell) if after else 0)
+
+    def go_on(self, *, seconds: float) -> bool:
+        """Adopt for `seconds`, and perhaps the time of one batch more; True once all was gone through."""
+        mark = self._mark()
+        if _DONE not in mark:
+            self._scan(_place(mark), until=self._monotonic() + seconds)
+        return self.is_done()
+
+    def _scan(
+        self, after: Item | None, *, until: float | None = None, tell: Callable[[int], None] = lambda _: None
+    ) -> int:
         adopted = 0
-        pages = self._store.client.scan_pages(
+        found = self._store.client.scan_pages(
             self._store.names.overrides,
-            after=None,
+            after=after,
+            Limit=SCANNED_AT_ONCE,
             FilterExpression=f"NOT ({IS_OURS})",
             ExpressionAttributeNames=OWN_NAMES,
             ConsistentRead=True,
         )
-        for items, _ in pages:
-            for start in range(0, len(items), AT_ONCE):
-                count = self._adopt(items[start : start + AT_ONCE])
+        for items, last in found:
+            for some in pages(items, AT_ONCE):
+                count = self._overrides.adopt(some)
                 adopted += count
                 tell(count)
-                if most is not None and adopted >= most:
-                    _log.warning("overrides.adoption_unfinished", extra={"adopted": adopted})
-                    return adopted
-        self._store.client.call(
-            "put_item",
-            TableName=self._store.names.main,
-            Item={**_MARK, "at": text(str(self._store.clock()))},
-        )
+                if count and until is not None and self._monotonic() >= until:
+                    return adopted  # the page is begun again: what is adopted of it is passed over
+            self._note(last)
+            if until is not None and self._monotonic() >= until:
+                break
         return adopted
 
-    def _adopt(self, items: list[Item]) -> int:
-        keys = [(self._store.names.flags, {"id": item["flagId"]}) for item in items]
-        flags = {
-            text_of(item, "id"): flag_of(item)
-            for _, item in self._store.client.get_many(keys)
-            if "document" in item
-        }
-        changes = [change for item in items if (change := self._change(item, flags)) is not None]
-        try:
-            self._overrides.write_overrides(changes)
-        except VersionConflictError:
-            # Somebody writes one of them at this moment: each by itself, and that one is theirs.
-            return sum(self._adopt_one(change) for change in changes)
-        return len(changes)
-
-    def _adopt_one(self, change: OverrideChange) -> int:
-        try:
-            self._overrides.write_override(change)
-        except VersionConflictError:
-            return 0
-        return 1
-
-    def _change(self, item: Item, flags: dict[str, Flag]) -> OverrideChange | None:
-        before: Override | None = None
-        if "document" in item:
-            try:
-                before, after = unsealed(item, Override, "an override"), override_of(item)
-            except StoreDamagedError:
-                return None
-            version = before.version
+    def _note(self, last: Item | None) -> None:
+        """Note that all up to `last` was gone through; without it, all of the table."""
+        names = {"#after": _AFTER}
+        if last is not None:
+            # What was done once stays done, whoever goes through it again.
+            expression, values = "SET #after = :after", {":after": {"M": last}}
         else:
-            flag = flags.get(text_of(item, "flagId"))
-            subject = subject_of_user_id(text_of(item, "userId"))
-            found = source_override(item, flag=flag, targeting_key=subject) if flag and subject else None
-            if found is None:
-                return None
-            after, version = found, found.version
-        after = msgspec.structs.replace(after, version=version + 1)
-        return OverrideChange(
-            flag_set=after.flag_set,
-            flag_key=after.flag_key,
-            targeting_key=after.targeting_key,
-            expected_version=version,
-            override=after,
-            audit=adopted_override_event(after, before, self._store.clock()),
+            names["#done"] = _DONE
+            expression, values = "SET #done = :at REMOVE #after", {":at": text(str(self._store.clock()))}
+        self._store.client.call(
+            "update_item",
+            TableName=self._store.names.main,
+            Key=_MARK,
+            UpdateExpression=expression,
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=values,
         )
 
-
-def adopted_override_event(override: Override, before: Override | None, now: float) -> AuditDraft:
-    """What is recorded of an override that is taken over."""
-    place = f"{override.flag_set}/{override.flag_key}/{override.targeting_key}"
-    return AuditDraft(
-        at=now,
-        actor=override.updated_by or ACTOR,
-        action="override.adopted",
-        entity=f"overrides/{place}",
-        flag_set=override.flag_set,
-        flag_key=override.flag_key,
-        before=_form(before) if before is not None else None,
-        after=_form(override),
-        reason="written by the source service",
-    )
+    def _mark(self) -> Item:
+        return self._store.client.get(self._store.names.main, _MARK) or {}
 
 
-def _form(override: Override) -> JsonValue:
-    form: JsonValue = msgspec.to_builtins(override)
-    return form
+def _place(mark: Item) -> Item | None:
+    return mark[_AFTER]["M"] if _AFTER in mark else None
+
+
+class AdoptionRounds:
+    """Adopts flags and mappings of a source service, `seconds` at each call, until all was gone through.
+
+    A store that cannot be reached, or that others keep writing to, is left to the next call.
+    """
+
+    def __init__(self, store: DynamoFlagStore, *, seconds: float) -> None:
+        self._store, self._seconds = store, seconds
+        self._knows_flags = False
+        self.is_done = False
+
+    def __call__(self) -> None:
+        """One round."""
+        if self.is_done:
+            return
+        try:
+            if not self._knows_flags:
+                self._store.adopt()
+                self._knows_flags = True
+            self.is_done = SourceOverrides(self._store).go_on(seconds=self._seconds)
+        except (UnavailableError, ConflictError) as error:
+            _log.warning("store.adoption_failed", extra={"problem": str(error)})

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from burgee.adapters.dynamodb import source_remarks
+from burgee.adapters.dynamodb.adopted_overrides import adopted_override_event
 from burgee.adapters.dynamodb.budget_items import budget_of
 from burgee.adapters.dynamodb.client import DynamoClient, Item
 from burgee.adapters.dynamodb.items import hatton_flag, source_override, text_of
 from burgee.adapters.dynamodb.layout import subject_of_user_id
 from burgee.adapters.dynamodb.source_flags import SourceFlags, adopted_event
-from burgee.adapters.dynamodb.source_overrides import adopted_override_event
 from burgee.adapters.dynamodb.tables import TableNames
 from burgee.adapters.memory import MemoryFlagStore
 from burgee.adapters.memory_overrides import MemoryOverrideStore
@@ -59,7 +59,8 @@ class ReadBeside:
 def read_rds(client: DynamoClient, names: TableNames, *, now: float, seed_limit: int) -> StoreParts:
     """The flags, mappings and limits of a Real-Dev-Squad service, taken over at the moment `now`."""
     store = MemoryFlagStore(lambda: now)
-    SourceFlags(client, names, store, clock=lambda: now).adopt(lambda changes, _: store.commit(changes))
+    source = SourceFlags(client, names, store, clock=lambda: now, used=lambda _: set())  # it is empty
+    source.adopt(lambda changes, _: store.commit(changes))
     snapshot = store.snapshot("default")
     flags = {flag.id: flag for flag in (snapshot.flags if snapshot is not None else ())}
     adopted = source_remarks.ADOPTED

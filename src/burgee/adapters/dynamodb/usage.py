@@ -3,8 +3,10 @@
 import hashlib
 import logging
 import random
+import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -22,6 +24,11 @@ KEPT_SECONDS = 92 * 86_400
 """After this DynamoDB deletes the counts of an hour; `purge` hides them before."""
 
 AT_ONCE = 99
+"""Items of a transaction; with what marks it as done these are a hundred."""
+
+MARKED_SECONDS = 7 * 86_400
+"""How long that mark is kept after the hour of the counts: nobody tries again after so long."""
+
 _ATTEMPTS = 12
 _PURGED = main_key("usage-purged", "usage-purged")
 _NOT_LATER = "attribute_not_exists(lastAt) OR lastAt < :last"
@@ -31,22 +38,24 @@ _log = logging.getLogger("burgee.usage")
 class DynamoUsageStore:
     """UsageStore of any number of machines.
 
-    Counts are added a hundred at a time. Where the store fails on the way, what follows is lost rather than
-    counted twice by whoever tries again.
+    Counts are added a hundred items at a time, each transaction once: it leaves a mark, and is not applied
+    where that stands. What fails on the way is kept here and tried again with the next counts. `add` raises
+    only where that fails still; then nothing of what it was given is taken.
     """
 
     def __init__(self, client: DynamoClient, names: TableNames) -> None:
         self._client, self._table = client, names.main
+        self._lock = threading.Lock()
+        self._left: deque[_Batch] = deque()
 
     def add(self, counts: Sequence[UsageCount]) -> None:
-        for index, some in enumerate(pages(_updates(_summed(counts)), AT_ONCE)):
+        with self._lock:
+            self._write_left()
+            self._left.extend(map(_Batch, pages(_updates(_summed(counts)), AT_ONCE)))
             try:
-                self._add(some)
+                self._write_left()
             except UnavailableError as error:
-                if index == 0:
-                    raise
-                _log.warning("usage.lost", extra={"problem": str(error)})
-                return
+                _log.warning("usage.delayed", extra={"problem": str(error), "transactions": len(self._left)})
 
     def counts(self, flag_set: str, flag_key: str, *, since: int) -> tuple[UsageCount, ...]:
         first = max(0, since, self.purged())
@@ -73,40 +82,73 @@ class DynamoUsageStore:
             self._client.call("put_item", TableName=self._table, Item={**_PURGED, "before": number(before)})
 
     def close(self) -> None:
-        """The client is closed by whoever opened it."""
+        """Try a last time to write what is left; the client is closed by whoever opened it."""
+        with self._lock:
+            try:
+                self._write_left()
+            except UnavailableError as error:
+                _log.warning("usage.lost", extra={"problem": str(error), "transactions": len(self._left)})
 
     def purged(self) -> int:
         """The first hour whose counts still count."""
         item = self._client.get(self._table, _PURGED)
         return 0 if item is None else int_of(item, "before")
 
-    def _add(self, updates: Sequence["_Update"]) -> None:
+    def _write_left(self) -> None:
+        while self._left:
+            self._write(self._left[0])
+            self._left.popleft()
+
+    def _write(self, batch: "_Batch") -> None:
         """One transaction; an update that is not the latest of its item only counts."""
-        later = [True] * len(updates)
-        token = uuid.uuid4().hex
         for attempt in range(_ATTEMPTS):
-            items = [
-                {"Update": update.request(self._table, is_latest=is_latest)}
-                for update, is_latest in zip(updates, later, strict=True)
-            ]
             try:
-                self._client.call("transact_write_items", TransactItems=items, ClientRequestToken=token)
+                self._client.call(
+                    "transact_write_items",
+                    TransactItems=batch.items(self._table),
+                    ClientRequestToken=uuid.uuid4().hex,
+                )
             except Cancelled as refusal:
-                for index, reason in enumerate(refusal.reasons):
-                    if reason == "ConditionalCheckFailed":
-                        later[index] = False
-                token = uuid.uuid4().hex
+                if batch.is_done_by(refusal):
+                    return
                 time.sleep(random.uniform(0, min(0.3, 0.01 * 2**attempt)))  # noqa: S311
             else:
                 return
         raise UnavailableError("others keep counting the same flags; try again")
 
 
+class _Batch:
+    """Updates that are one transaction, and the mark by which it is known to be done."""
+
+    def __init__(self, updates: Sequence["_Update"]) -> None:
+        self._updates, self._later = updates, [True] * len(updates)
+        ttl = max(update.hour for update in updates) + MARKED_SECONDS
+        self._mark = {**main_key(f"usage-done#{uuid.uuid4().hex}", "done"), TTL_ATTRIBUTE: number(ttl)}
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        """The transaction."""
+        mark = {"TableName": table, "Item": self._mark, "ConditionExpression": "attribute_not_exists(pk)"}
+        updates = (
+            {"Update": update.request(table, is_latest=is_latest)}
+            for update, is_latest in zip(self._updates, self._later, strict=True)
+        )
+        return [{"Put": mark}, *updates]
+
+    def is_done_by(self, refusal: Cancelled) -> bool:
+        """Whether it is refused because it was applied before; else it learns what is not the latest."""
+        first, *rest = refusal.reasons or ("",)
+        for index, reason in enumerate(rest):
+            if reason == "ConditionalCheckFailed":
+                self._later[index] = False
+        return first == "ConditionalCheckFailed"
+
+
 class _Update:
     """More of one item: `count` added, `last` where it is later."""
 
-    def __init__(self, key: Item, fixed: Item, *, count: int, last: float) -> None:
+    def __init__(self, key: Item, fixed: Item, *, hour: int, count: int, last: float) -> None:
         self._key, self._fixed, self._count, self._last = key, fixed, count, last
+        self.hour = hour
 
     def request(self, table: str, *, is_latest: bool) -> dict[str, Any]:
         names = {f"#{name}": name for name in self._fixed} | {"#count": "count"}
@@ -140,14 +182,17 @@ def _sum(known: UsageCount, more: UsageCount) -> UsageCount:
 def _updates(counts: Sequence[UsageCount]) -> list[_Update]:
     updates = []
     flags: dict[tuple[str, str], tuple[int, float]] = {}
+    latest = max((each.hour for each in counts), default=0)
     for each in counts:
         flag = (each.flag_set, each.flag_key)
         total, last = flags.get(flag, (0, 0.0))
         flags[flag] = (total + each.count, max(last, each.last_at))
-        updates.append(_Update(_count_key(each), _fixed(each), count=each.count, last=each.last_at))
+        updates.append(
+            _Update(_count_key(each), _fixed(each), hour=each.hour, count=each.count, last=each.last_at)
+        )
     for (flag_set, flag_key), (count, last) in flags.items():
         fixed = {"flagSet": text(flag_set), "flagKey": text(flag_key)}
-        updates.append(_Update(_last_key(flag_set, flag_key), fixed, count=count, last=last))
+        updates.append(_Update(_last_key(flag_set, flag_key), fixed, hour=latest, count=count, last=last))
     return updates
 
 
