@@ -44,7 +44,7 @@ def pair(
         yield frozen, other, first
 
 
-def test_what_another_sandbox_published_is_evaluated_after_the_thaw(
+def test_f33_what_another_sandbox_published_is_evaluated_after_the_thaw(
     pair: tuple[httpx.Client, httpx.Client, LambdaFunction],
 ) -> None:
     frozen, other, function = pair
@@ -63,7 +63,7 @@ def test_what_another_sandbox_published_is_evaluated_after_the_thaw(
     assert function.cold_starts == 1
 
 
-def test_a_stop_of_another_sandbox_holds_after_the_thaw(
+def test_f33_a_stop_of_another_sandbox_holds_after_the_thaw(
     pair: tuple[httpx.Client, httpx.Client, LambdaFunction],
 ) -> None:
     frozen, other, _ = pair

@@ -79,7 +79,7 @@ def test_the_same_again_writes_nothing(bench: Bench) -> None:
     assert bench.objects.objects == before
 
 
-def test_a_lower_revision_changes_nothing_and_what_stands_is_announced(bench: Bench) -> None:
+def test_f35_a_lower_revision_changes_nothing_and_what_stands_is_announced(bench: Bench) -> None:
     old = bench.content.publish("web", "a")
     bench.content.publish("web", "a", "b")
     bench.publisher.publish("web")
