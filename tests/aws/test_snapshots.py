@@ -227,13 +227,41 @@ def test_announcements_carry_set_revision_and_hash(site: Site, url: str) -> None
     assert (told["flagSet"], told["revision"], len(told["sha256"])) == ("default", 1, 64)
 
 
-def test_a_poison_record_is_reported_and_what_stands_before_it_is_done(site: Site) -> None:
-    site.put("a")
-    records = [each for batch in site.streams.batches() for each in batch]
-    poison = {"dynamodb": {"SequenceNumber": "999", "Keys": {"who": {"S": "knows"}}}}
-    answer = site.publishing.handle({"Records": [*records, poison]})
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "999"}]}
-    assert site.evaluate("a")["value"] is True
+POISON: dict[str, Any] = {"dynamodb": {"SequenceNumber": "999", "Keys": {"who": {"S": "knows"}}}}
+
+
+def test_a_poison_record_goes_to_the_queue_alone_and_those_around_it_are_published(
+    environment: dict[str, str], url: str
+) -> None:
+    sqs = client_of("sqs", url)
+    queue = sqs.create_queue(QueueName="dead")["QueueUrl"]
+    environment["BURGEE_DEAD_LETTER_QUEUE_URL"] = queue
+    with open_application(Settings.from_mapping(environment)) as services:
+        site = Site(services, environment)
+        site.put("a")
+        before = [each for batch in site.streams.batches() for each in batch]
+        site.put("b")
+        behind = [each for batch in site.streams.batches() for each in batch]
+        answer = site.publishing.handle({"Records": [*before, POISON, POISON, *behind]})
+        assert answer == {"batchItemFailures": []}
+        assert (site.evaluate("a")["value"], site.evaluate("b")["value"]) == (True, True)
+    buried = [json.loads(sqs.receive_message(QueueUrl=queue)["Messages"][0]["Body"]) for _ in range(2)]
+    assert [each["record"] for each in buried] == [POISON, POISON]
+    assert "not known" in buried[0]["problem"]
+
+
+@pytest.mark.parametrize("queue", ["", "http://127.0.0.1:9/none"], ids=["no queue", "no answer"])
+def test_a_poison_record_that_no_queue_takes_is_reported_and_what_stands_before_it_is_done(
+    environment: dict[str, str], queue: str
+) -> None:
+    environment["BURGEE_DEAD_LETTER_QUEUE_URL"] = queue
+    with open_application(Settings.from_mapping(environment)) as services:
+        site = Site(services, environment)
+        site.put("a")
+        records = [each for batch in site.streams.batches() for each in batch]
+        answer = site.publishing.handle({"Records": [*records, POISON]})
+        assert answer == {"batchItemFailures": [{"itemIdentifier": "999"}]}
+        assert site.evaluate("a")["value"] is True
 
 
 def test_an_invocation_publishes_everything_anew(site: Site) -> None:

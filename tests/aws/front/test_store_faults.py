@@ -1,7 +1,7 @@
 """DynamoDB throttles (F9) or says nothing (F10): evaluation is as before, writes fail soon and say so."""
 
-import json
 import importlib
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator

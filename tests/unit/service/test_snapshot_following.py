@@ -18,6 +18,7 @@ from burgee.service.snapshot_following import (
     LONGEST_PAUSE_SECONDS,
     LOOK_SECONDS,
     START_SECONDS,
+    WHOLE_SECONDS,
     SnapshotFollower,
 )
 from burgee.testing.snapshot_objects import MemoryContent, MemorySource, stored
@@ -148,6 +149,16 @@ def test_f17_an_object_that_is_gone_changes_nothing(reader: Reader) -> None:
     reader.after(INTERVAL)
     assert reader.flags() == ["x", "a", "b"]
     assert "gone" in reader.follower.state().message
+
+
+def test_f17_who_says_for_ever_that_nothing_is_new_is_asked_for_the_whole_object(reader: Reader) -> None:
+    reader.source.stored = stored(THIRD, OTHER, tag="two", generation=11)  # new, under the tag that is known
+    while reader.now < 1_000 + WHOLE_SECONDS - INTERVAL:
+        assert reader.after(INTERVAL).flags() == ["x", "a", "b"]
+    assert reader.after(INTERVAL).flags() == ["x", "a", "b", "c"]
+    assert reader.source.tags.count("") == 2
+    reader.after(INTERVAL)
+    assert reader.source.tags[-1] == "two"
 
 
 def test_after_failures_the_pauses_grow_to_a_minute(reader: Reader) -> None:

@@ -1,4 +1,4 @@
-"""A circuit before a service: after failures it is left alone for a moment, and callers do not wait for it."""
+"""A circuit before a service: after failures it is left alone for a moment, and nobody waits for it."""
 
 import math
 import random
@@ -32,8 +32,16 @@ THROTTLED = {
 class Circuit:
     """Shared by all clients of one service in a process. Thread-safe."""
 
-    def __init__(self, *, monotonic: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        monotonic: Callable[[], float] | None = None,
+        failures: int = FAILURES,
+        slow_seconds: float = SLOW_SECONDS,
+        rest_seconds: float = REST_SECONDS,
+    ) -> None:
         self._monotonic = monotonic if monotonic is not None else time.monotonic
+        self._most, self._slow, self._rest = failures, slow_seconds, rest_seconds
         self._lock = threading.Lock()
         self._failures = 0
         self._rests_until = 0.0
@@ -43,7 +51,7 @@ class Circuit:
     @property
     def is_open(self) -> bool:
         """Whether the service is being left alone."""
-        return self._failures >= FAILURES
+        return self._failures >= self._most
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
@@ -82,11 +90,11 @@ class Circuit:
         with self._lock:
             now = self._monotonic()
             # Where others were answered meanwhile, the service is there.
-            is_gone = now - began >= SLOW_SECONDS and self._succeeded_at < began
-            self._failures += FAILURES if is_gone else 1
+            is_gone = now - began >= self._slow and self._succeeded_at < began
+            self._failures += self._most if is_gone else 1
             self._is_probed = False
             if self.is_open:
-                self._rests_until = now + REST_SECONDS
+                self._rests_until = now + self._rest
 
     def _succeeded(self) -> None:
         with self._lock:

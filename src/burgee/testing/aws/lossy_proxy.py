@@ -1,4 +1,4 @@
-"""A proxy before DynamoDB that has a call carried out and then loses the answer, throttles, or says nothing."""
+"""A proxy before DynamoDB: it loses answers to calls that were carried out, throttles, or says nothing."""
 
 import http.client
 import random
