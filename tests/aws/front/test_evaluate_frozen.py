@@ -1,4 +1,4 @@
-"""F33: a sandbox of the evaluation function that was frozen for minutes refreshes, or says that it is stale."""
+"""F33: an evaluation sandbox that was frozen for minutes refreshes, or says that it is stale."""
 
 import json
 import os

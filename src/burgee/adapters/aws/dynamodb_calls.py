@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -14,6 +14,14 @@ Item = dict[str, Any]
 """An item in DynamoDB's own JSON: `{"id": {"S": "x"}}`."""
 
 _PAGES = 1_000
+
+
+class Calls(Protocol):
+    """Calls by name. Each may raise UnavailableError, `call` VersionConflictError too."""
+
+    def call(self, name: str, request: Mapping[str, Any], *, deadline_seconds: float = ...) -> Item: ...
+
+    def query(self, request: Mapping[str, Any], *, deadline_seconds: float = ...) -> Iterator[Item]: ...
 
 
 class DynamoCalls:

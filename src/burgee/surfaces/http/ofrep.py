@@ -224,7 +224,7 @@ class Ofrep:
         return compressed(answer, headers.get(b"accept-encoding", b""))
 
     def _unsure(self, scope: Scope, selected: _Selected, context: JsonObject, headers: Headers) -> Answer:
-        """Everything without the overrides, which cannot be read: it says so, and has no tag to keep it by."""
+        """Everything without the overrides, as they cannot be read: it says so, and has no tag."""
         ending = self._ending(scope, {**selected.answers.reflection, **UNSURE})
         body = _bulk_body(selected.answers.bulk(context), ending)
         if len(body) > BULK_BYTES:

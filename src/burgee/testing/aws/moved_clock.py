@@ -1,4 +1,4 @@
-"""The wall clock of another Python process, set from here: a sandbox that is frozen has not seen time pass."""
+"""The wall clock of another Python process, set from here: a frozen sandbox has not seen time pass."""
 
 from pathlib import Path
 
