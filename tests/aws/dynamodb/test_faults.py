@@ -1,7 +1,9 @@
 """What DynamoDB does to a store on a bad day: F9 to F14 of the reliability reference, and R21."""
 
+import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +18,7 @@ from burgee.adapters.dynamodb.layout import MAX_ITEM_BYTES, item_bytes  # noqa: 
 from burgee.adapters.dynamodb.overrides import DynamoOverrideStore  # noqa: E402
 from burgee.adapters.dynamodb.publishes import Publishes  # noqa: E402
 from burgee.adapters.dynamodb.sdk_keys import DynamoSdkKeys  # noqa: E402
+from burgee.adapters.dynamodb.sign_in_codes import DynamoSignInCodes  # noqa: E402
 from burgee.errors import LimitExceededError, UnavailableError, VersionConflictError  # noqa: E402
 from burgee.model.audit import first_broken  # noqa: E402
 from burgee.model.flag import Flag  # noqa: E402
@@ -152,6 +155,61 @@ def test_f12_a_write_whose_answer_is_lost_is_made_exactly_once(
     assert proxy.lost == 20
     assert store.audit_head()[0] == 20
     assert [flag.version for flag in store.snapshot("checkout").flags] == [1] * 20  # type: ignore[union-attr]
+    assert disagreements(store) == []
+
+
+LOST_ANSWERS = int(os.environ.get("BURGEE_LOST_ANSWERS_EXAMPLES", "60"))
+STAGED = (("PutItem", 0), ("TransactWriteItems", 0), ("TransactWriteItems", 1))
+"""What may be lost of a staged commit: a part, the decision, and what is written out of it."""
+MANY = 30
+"""More flags than one transaction holds, with all that is written for each: such a commit is staged, decided, and written out."""
+
+
+def test_f12_of_many_writes_of_every_kind_whose_answers_are_lost_each_is_made_once(
+    proxy: LossyProxy, store: DynamoFlagStore
+) -> None:
+    lossy = behind(proxy)
+    overrides, codes = DynamoOverrideStore(lossy), DynamoSignInCodes(lossy.client, lossy.names)
+    versions: Counter[str] = Counter()
+    recorded = staged = 0
+
+    def put(*keys: str) -> None:
+        nonlocal recorded
+        recorded += len(publish(lossy, *(a_flag(key=key, name=f"n{versions[key]}") for key in keys)))
+        versions.update(keys)
+
+    for number in range(LOST_ANSWERS):
+        kind = number % 10
+        before = proxy.lost
+        if number >= LOST_ANSWERS - len(STAGED):  # last, as an emulator is slow with much in its tables
+            operation, after = STAGED[staged]
+            proxy.lose_next(operation, after=after)
+            put(*(f"many-{each}" for each in range(MANY)))
+            staged += 1
+        elif kind < 6:
+            proxy.lose_next("TransactWriteItems")
+            put(f"k{number % 7}")
+        elif kind < 9:
+            proxy.lose_next("TransactWriteItems")
+            override_subject(overrides, f"u{number}")
+            recorded += 1
+        else:
+            proxy.lose_next("PutItem")
+            codes.put(f"code-{number}", expires_at=THE_DAY + 60)
+            assert codes.take(f"code-{number}", now=THE_DAY)
+            assert not codes.take(f"code-{number}", now=THE_DAY)
+        assert proxy.lost == before + 1, number
+    assert proxy.lost == LOST_ANSWERS
+    assert staged == len(STAGED)
+    assert store.audit_head()[0] == recorded
+    snapshot = store.snapshot("checkout")
+    assert snapshot is not None
+    assert {flag.key: flag.version for flag in snapshot.flags} == versions
+    events = [
+        event for first in range(1, recorded + 1, 100) for event in store.audit_range(first=first, limit=100)
+    ]
+    assert first_broken(events) is None
+    assert len({event.sequence for event in events}) == recorded
     assert disagreements(store) == []
 
 

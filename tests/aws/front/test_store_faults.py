@@ -1,5 +1,6 @@
-"""DynamoDB throttles (F9) or says nothing (F10): evaluation is as before, writes fail soon and say so."""
+"""A whole node, and its faults: DynamoDB throttles (F9), says nothing (F10) or is stale (F13); keys (F16)."""
 
+import base64
 import importlib
 import json
 import time
@@ -14,8 +15,10 @@ import pytest
 for _name in ("boto3", "mangum"):
     pytest.importorskip(_name)
 
+from burgee.adapters.dynamodb.client import DynamoClient, dynamodb_client  # noqa: E402
 from burgee.bootstrap import open_application  # noqa: E402
 from burgee.entrypoints.lambdas.manage import Manage  # noqa: E402
+from burgee.errors import KeysUnavailableError, UnauthenticatedError  # noqa: E402
 from burgee.model.budget import BudgetState  # noqa: E402
 from burgee.model.flag import FlagStatus  # noqa: E402
 from burgee.model.sdk_key import SdkKind  # noqa: E402
@@ -31,6 +34,8 @@ from burgee.surfaces.http.function import HttpFunction  # noqa: E402
 from burgee.surfaces.http.ofrep import Ofrep  # noqa: E402
 from burgee.testing.aws.emulators import ENVIRONMENT, black_hole, create_tables, full_house  # noqa: E402
 from burgee.testing.aws.lossy_proxy import LossyProxy  # noqa: E402
+from burgee.testing.aws.stub_service import stub_service  # noqa: E402
+from burgee.testing.token_workshop import HEADER, jwks, signed  # noqa: E402
 
 pytestmark = pytest.mark.aws
 
@@ -237,3 +242,118 @@ def test_f10_a_store_that_falls_silent_leaves_evaluation_as_it_was(
         for _ in range(20):  # within a moment of the failure, nobody waits again
             assert_is_busy(node.write())
         assert time.monotonic() - began < 2.5
+
+
+class StaleReplica:
+    """A client of boto3 whose inconsistent reads see each item as it was when it was first read."""
+
+    READS = ("get_item", "query", "scan", "batch_get_item")
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self.old: dict[str, Any] = {}
+        self.consistent = 0
+
+    def __getattr__(self, name: str) -> Any:
+        send = getattr(self._raw, name)
+        if name not in self.READS:
+            return send
+
+        def read(**request: Any) -> Any:
+            asked = request.get("RequestItems", {"": request}).values()
+            if all(each.get("ConsistentRead") is True for each in asked):
+                self.consistent += 1
+                return send(**request)
+            place = f"{name} {sorted(request.items(), key=str)}"
+            return self.old.setdefault(place, send(**request))
+
+        return read
+
+
+def test_f13_who_has_written_reads_what_it_wrote_though_replicas_are_stale(
+    proxy: LossyProxy,
+    environment: Callable[[str], dict[str, str]],
+    authorization: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = Settings.from_mapping(environment(proxy.url))
+    made: list[StaleReplica] = []
+
+    def stale_client(**more: Any) -> DynamoClient:
+        client = dynamodb_client(**more)
+        made.append(StaleReplica(client._raw))
+        client._raw = made[-1]
+        return client
+
+    monkeypatch.setattr("burgee.adapters.dynamodb.open.dynamodb_client", stale_client)
+    with open_application(settings, threads=False) as services:
+        http = HttpFunction(build_app(services), limits=settings.limits)
+
+        def ask(method: str, path: str, body: Any = None) -> tuple[int, Any]:
+            event = {**put_event("", authorization), "rawPath": path, "body": json.dumps(body)}
+            event["requestContext"] = {"http": {"method": method, "sourceIp": "192.0.2.1"}}
+            event["headers"] = {**event["headers"], "content-type": "application/merge-patch+json"}
+            if method == "PUT":
+                event["headers"]["content-type"] = "application/json"
+            answer = http(event, None)
+            return answer["statusCode"], json.loads(answer["body"])
+
+        draft = {"name": "0", "variants": {"on": True, "off": False}, "defaultVariant": "on"}
+        assert ask("PUT", "/api/v1/flags/a", draft)[0] == 201
+        for number in range(1, 8):
+            status, written = ask("PATCH", "/api/v1/flags/a", {"name": str(number)})
+            assert (status, written["version"]) == (200, number + 1)
+            status, found = ask("GET", "/api/v1/flags/a")
+            assert (status, found["version"], found["name"]) == (200, number + 1, str(number))
+            listed = ask("GET", "/api/v1/flags")[1]
+            assert str(number) in json.dumps(listed)
+    assert made[0].consistent > 20
+    assert made[0].old == {}  # no read of the application is one that may be stale
+
+
+def test_f16_ten_thousand_made_up_keys_are_two_fetches_and_good_tokens_are_judged_as_quickly(
+    signing_key: Path, authorization: dict[str, str], tmp_path: Path
+) -> None:
+    now = int(time.time())
+    good = signed(
+        {"sub": "u", "userId": "u", "exp": now + 600, "iat": now}, key="one", header={**HEADER, "kid": "one"}
+    )
+    with stub_service(lambda _: (200, {"content-type": "application/json"}, jwks("one"))) as issuer:
+        manage = Manage(
+            {
+                "BURGEE_DATA": str(tmp_path / "data"),
+                "BURGEE_SIGNING_KEY": str(signing_key),
+                "BURGEE_JWKS_URL": f"{issuer.url}/keys",
+                "BURGEE_BUDGET_LIMIT": "1000000",
+            }
+        )
+        try:
+
+            def ask(token: str) -> int:
+                event = {**put_event("", {"authorization": f"Bearer {token}"}), "rawPath": "/api/v1/flags"}
+                event["requestContext"] = {"http": {"method": "GET", "sourceIp": "192.0.2.1"}}
+                return int(manage(event, None)["statusCode"])
+
+            assert ask(good) == 200
+            services = manage._services
+            assert services is not None
+            payload, times, statuses = good.split(".")[1], list[float](), Counter[int]()
+            for number in range(10_000):
+                header = base64.urlsafe_b64encode(
+                    json.dumps({**HEADER, "kid": f"kid-{number}"}).encode()
+                ).decode()
+                forged = f"{header.rstrip('=')}.{payload}.{good.split('.')[2]}"
+                if number % 50 == 0:  # a whole event; between them what each event does to judge its token
+                    statuses[ask(forged)] += 1
+                    began = time.perf_counter()
+                    assert ask(good) == 200
+                    times.append(time.perf_counter() - began)
+                    continue
+                services.access.await_keys()
+                with pytest.raises((UnauthenticatedError, KeysUnavailableError)):
+                    services.access.authenticate(forged)
+            assert len(issuer.asked) <= 2
+            assert set(statuses) <= {401, 429, 503}
+            assert sorted(times)[-3] < 0.1  # of 200, the 99th in a hundred
+        finally:
+            manage.close()

@@ -17,8 +17,11 @@ REST_SECONDS = 1.0
 FAILURES = 4
 """So many attempts in a row, with no success between, open it: two calls of two attempts."""
 
-SLOW_SECONDS = 0.3
-"""A failure that took so long opens it alone: whoever comes next need not wait as long again."""
+SLOW_SECONDS = 0.45
+"""A failure that took so long opens it alone: nobody answers, and whoever comes next need not wait as long.
+
+A little less than the shortest of the client's timeouts, so that an answer that was cut off is none of these.
+"""
 
 THROTTLED = {
     "LimitExceededException",
@@ -41,7 +44,7 @@ class Circuit:
         rest_seconds: float = REST_SECONDS,
     ) -> None:
         self._monotonic = monotonic if monotonic is not None else time.monotonic
-        self._most, self._slow, self._rest = failures, slow_seconds, rest_seconds
+        self._most, self.slow_seconds, self._rest = failures, slow_seconds, rest_seconds
         self._lock = threading.Lock()
         self._failures = 0
         self._rests_until = 0.0
@@ -90,7 +93,7 @@ class Circuit:
         with self._lock:
             now = self._monotonic()
             # Where others were answered meanwhile, the service is there.
-            is_gone = now - began >= self._slow and self._succeeded_at < began
+            is_gone = now - began >= self.slow_seconds and self._succeeded_at < began
             self._failures += self._most if is_gone else 1
             self._is_probed = False
             if self.is_open:
@@ -125,7 +128,7 @@ class GuardedClient:
                 with self._circuit.attempt():
                     return send(**request)
             except Exception as error:
-                is_slow = time.monotonic() - began >= SLOW_SECONDS
+                is_slow = time.monotonic() - began >= self._circuit.slow_seconds
                 if is_slow or self._circuit.is_open or not is_outage(error):
                     raise
             time.sleep(random.uniform(0.01, 0.05))  # noqa: S311

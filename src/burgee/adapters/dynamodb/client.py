@@ -194,9 +194,10 @@ def dynamodb_client(
 
     Raises UnavailableError where these do not make one.
     """
+    circuit = Circuit(slow_seconds=0.9 * min(connect_seconds, read_seconds))
     if endpoint is None and is_lean("dynamodb"):
         lean = LeanClient("dynamodb", seconds=read_seconds, attempts=1)
-        return DynamoClient(lean, read_seconds=read_seconds, total_seconds=total_seconds)
+        return DynamoClient(lean, read_seconds=read_seconds, total_seconds=total_seconds, circuit=circuit)
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
@@ -213,7 +214,7 @@ def dynamodb_client(
         raw = boto3.session.Session().client("dynamodb", config=config, endpoint_url=endpoint)
     except (BotoCoreError, ValueError) as error:
         raise UnavailableError(f"there is no client for DynamoDB: {error}") from error
-    return DynamoClient(raw, read_seconds=read_seconds, total_seconds=total_seconds)
+    return DynamoClient(raw, read_seconds=read_seconds, total_seconds=total_seconds, circuit=circuit)
 
 
 def pages(items: Iterable[Value], size: int) -> Iterator[list[Value]]:
