@@ -106,6 +106,8 @@ class LossyProxy:
 class _Handler(BaseHTTPRequestHandler):
     owner: LossyProxy
     protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))

@@ -15,11 +15,22 @@ class MemoryTable:
         self.items: dict[tuple[str, str], Item] = {}
         self._lock = threading.Lock()
 
-    def call(self, name: str, request: Mapping[str, Any], *, deadline_seconds: float = 2.0) -> Item:
+    def call(
+        self,
+        name: str,
+        request: Mapping[str, Any],
+        *,
+        deadline_seconds: float = 2.0,  # noqa: ARG002 - it takes no time
+    ) -> Item:
         with self._lock:
             return _CALLS[name](self.items, request)
 
-    def query(self, request: Mapping[str, Any], *, deadline_seconds: float = 2.0) -> Iterator[Item]:
+    def query(
+        self,
+        request: Mapping[str, Any],
+        *,
+        deadline_seconds: float = 2.0,  # noqa: ARG002 - it takes no time
+    ) -> Iterator[Item]:
         pk = request["ExpressionAttributeValues"][":pk"]["S"]
         with self._lock:
             return iter([dict(item) for key, item in sorted(self.items.items()) if key[0] == pk])

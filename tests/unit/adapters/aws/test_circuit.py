@@ -20,7 +20,7 @@ class Bench:
 
     def fail(self, error: Exception | None = None, *, seconds: float = 0.0) -> None:
         """One attempt that fails; passes where the circuit lets nobody through."""
-        with pytest.raises((UnavailableError, AnsweredError)), self.circuit.attempt():
+        with pytest.raises((UnavailableError, AnsweredError)), self.circuit.attempt():  # noqa: PT012
             self.calls += 1
             self.clock.now += seconds
             raise error or UnavailableError("no answer")
@@ -56,7 +56,7 @@ def test_one_failure_that_took_long_opens_it(bench: Bench, seconds: float, opene
 
 
 def test_a_slow_failure_beside_others_that_are_answered_is_one_of_many(bench: Bench) -> None:
-    with pytest.raises(UnavailableError), bench.circuit.attempt():
+    with pytest.raises(UnavailableError), bench.circuit.attempt():  # noqa: PT012
         bench.clock.now += 0.1
         bench.succeed()
         bench.clock.now += SLOW_SECONDS
@@ -85,7 +85,7 @@ def test_while_it_rests_nobody_is_let_through_and_then_one(bench: Bench) -> None
     bench.fail()
     assert bench.calls == 1
     bench.clock.now += 0.01
-    with pytest.raises(UnavailableError), bench.circuit.attempt():
+    with pytest.raises(UnavailableError), bench.circuit.attempt():  # noqa: PT012
         bench.calls += 1
         bench.fail()  # meanwhile another comes: it is not let through
         raise UnavailableError("still away")
