@@ -10,7 +10,7 @@ import pytest
 
 from burgee.testing.aws.evaluation_cloud import Cloud
 from burgee.testing.aws.lambda_function import LambdaFunction
-from burgee.testing.aws.moved_clock import MovedClock
+from burgee.testing.aws.moved_clock import MovedClock, await_stop
 from burgee.testing.aws.stub_service import stub_service
 
 pytestmark = pytest.mark.aws
@@ -33,8 +33,7 @@ class Sandbox:
 
     def sleep(self, seconds: float = MINUTES) -> None:
         (sandbox,) = self.function.sandboxes()
-        state = Path(f"/proc/{sandbox.pid}/stat").read_text().rpartition(")")[2].split()[0]
-        assert state == "T"  # stopped: nothing in it runs
+        await_stop(sandbox.pid)
         self.clock.move(seconds)
 
     def evaluate(self, key: str) -> Any:

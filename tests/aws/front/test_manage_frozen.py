@@ -12,7 +12,7 @@ from burgee.testing.aws.api_front import ApiFront
 from burgee.testing.aws.emulators import ENVIRONMENT, create_tables
 from burgee.testing.aws.front_events import Route
 from burgee.testing.aws.lambda_function import LambdaFunction
-from burgee.testing.aws.moved_clock import MovedClock
+from burgee.testing.aws.moved_clock import MovedClock, await_stop
 
 pytestmark = pytest.mark.aws
 for _name in ("boto3", "awslambdaric", "mangum"):
@@ -57,8 +57,7 @@ def test_f33_what_another_sandbox_published_is_evaluated_after_the_thaw(
     evaluation = f"/users/{name}/feature-flags/{flag}/evaluation"
     before = frozen.get(evaluation)
     assert before.status_code == 200, before.text
-    state = Path(f"/proc/{function.sandboxes()[0].pid}/stat").read_text().rpartition(")")[2].split()[0]
-    assert state == "T"  # stopped: nothing in it runs
+    await_stop(function.sandboxes()[0].pid)
     changed = other.patch(f"/feature-flags/{flag}", json={"Status": "DISABLED", "UserId": "u"})
     assert changed.status_code == 200, changed.text
     assert before.json() != frozen.get(evaluation).json()
@@ -94,8 +93,7 @@ def test_f33_after_minutes_of_standing_still_the_first_call_sees_what_others_wro
         assert changed.status_code == 200, changed.text
         clock.move(300)
         (sandbox,) = frozen.sandboxes()
-        state = Path(f"/proc/{sandbox.pid}/stat").read_text().rpartition(")")[2].split()[0]
-        assert state == "T"
+        await_stop(sandbox.pid)
         seen = client.get(f"{one.url}/api/v1/flags/a")
         assert (seen.json()["version"], seen.json()["defaultVariant"]) == (2, "off")
         stale = client.put(f"{one.url}/api/v1/flags/a", json=FLAG, headers={"If-Match": made.headers["etag"]})

@@ -1,5 +1,6 @@
 """The wall clock of another Python process, set from here: a frozen sandbox has not seen time pass."""
 
+import time
 from pathlib import Path
 
 _SITE = """
@@ -34,3 +35,11 @@ class MovedClock:
         fresh = self._file.with_suffix(".new")
         fresh.write_text(repr(self._shift))
         fresh.replace(self._file)
+
+
+def await_stop(pid: int) -> None:
+    """Wait until a process that was sent SIGSTOP stands still: nothing in it runs."""
+    give_up = time.monotonic() + 10
+    while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        assert time.monotonic() < give_up, f"process {pid} does not stop"
+        time.sleep(0.005)
