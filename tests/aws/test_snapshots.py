@@ -3,10 +3,12 @@
 import json
 import random
 import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 boto3 = pytest.importorskip("boto3")
@@ -19,6 +21,7 @@ from burgee.bootstrap import open_application  # noqa: E402
 from burgee.entrypoints.lambdas.evaluate import Evaluation  # noqa: E402
 from burgee.entrypoints.lambdas.publish_snapshot import Publishing, open_publishing  # noqa: E402
 from burgee.errors import NotFoundError, VersionConflictError  # noqa: E402
+from burgee.formats.snapshot import decode, encode  # noqa: E402
 from burgee.model.budget import BudgetScope  # noqa: E402
 from burgee.model.flag import FlagStatus  # noqa: E402
 from burgee.model.sdk_key import SdkKind  # noqa: E402
@@ -28,9 +31,13 @@ from burgee.service.intent import Author  # noqa: E402
 from burgee.service.overrides import OverrideDraft  # noqa: E402
 from burgee.service.sdk_keys import SdkKeyDraft  # noqa: E402
 from burgee.service.services import Services  # noqa: E402
+from burgee.service.snapshot_following import WHOLE_SECONDS  # noqa: E402
 from burgee.settings import Settings  # noqa: E402
 from burgee.testing.aws.dynamodb_stores import emptied, running_serial_moto  # noqa: E402
 from burgee.testing.aws.emulators import ENVIRONMENT, client_of  # noqa: E402
+from burgee.testing.aws.memory_table import MemoryTable  # noqa: E402
+from burgee.testing.aws.stub_service import S3Stub, stub_service  # noqa: E402
+from burgee.testing.snapshot_objects import MemoryObjects  # noqa: E402
 
 pytestmark = pytest.mark.aws
 
@@ -227,13 +234,131 @@ def test_announcements_carry_set_revision_and_hash(site: Site, url: str) -> None
     assert (told["flagSet"], told["revision"], len(told["sha256"])) == ("default", 1, 64)
 
 
-def test_a_poison_record_is_reported_and_what_stands_before_it_is_done(site: Site) -> None:
+POISON: dict[str, Any] = {"dynamodb": {"SequenceNumber": "999", "Keys": {"who": {"S": "knows"}}}}
+
+
+def test_a_poison_record_goes_to_the_queue_alone_and_those_around_it_are_published(
+    environment: dict[str, str], url: str
+) -> None:
+    sqs = client_of("sqs", url)
+    queue = sqs.create_queue(QueueName="dead")["QueueUrl"]
+    environment["BURGEE_DEAD_LETTER_QUEUE_URL"] = queue
+    with open_application(Settings.from_mapping(environment)) as services:
+        site = Site(services, environment)
+        site.put("a")
+        before = [each for batch in site.streams.batches() for each in batch]
+        site.put("b")
+        behind = [each for batch in site.streams.batches() for each in batch]
+        answer = site.publishing.handle({"Records": [*before, POISON, POISON, *behind]})
+        assert answer == {"batchItemFailures": []}
+        assert (site.evaluate("a")["value"], site.evaluate("b")["value"]) == (True, True)
+    buried = [json.loads(sqs.receive_message(QueueUrl=queue)["Messages"][0]["Body"]) for _ in range(2)]
+    assert [each["record"] for each in buried] == [POISON, POISON]
+    assert "not known" in buried[0]["problem"]
+
+
+@pytest.mark.parametrize("queue", ["", "http://127.0.0.1:9/none"], ids=["no queue", "no answer"])
+def test_a_poison_record_that_no_queue_takes_is_reported_and_what_stands_before_it_is_done(
+    environment: dict[str, str], queue: str
+) -> None:
+    environment["BURGEE_DEAD_LETTER_QUEUE_URL"] = queue
+    with open_application(Settings.from_mapping(environment)) as services:
+        site = Site(services, environment)
+        site.put("a")
+        records = [each for batch in site.streams.batches() for each in batch]
+        answer = site.publishing.handle({"Records": [*records, POISON]})
+        assert answer == {"batchItemFailures": [{"itemIdentifier": "999"}]}
+        assert site.evaluate("a")["value"] is True
+
+
+def _bad(good: bytes, older: bytes) -> dict[str, bytes | None]:
+    archive = decode(good)
+    (one,) = archive.sets
+
+    def of(**changes: Any) -> bytes:
+        made = msgspec.structs.replace(archive, generation=archive.generation + 1)
+        return encode(msgspec.structs.replace(made, sets=(msgspec.structs.replace(one, **changes),)))
+
+    return {
+        "missing": None,
+        "empty": b"",
+        "garbage": random.Random(1).randbytes(2_000),
+        "an error page": b"<html><body>503 Slow Down</body></html>",
+        "truncated head": good[:40],
+        "truncated body": good[:-1],
+        "a changed byte": good[:-9] + bytes([good[-9] ^ 1]) + good[-8:],
+        "an older version": older,
+        "an older revision in a newer object": of(revision=1, body=decode(older).sets[0].body),
+        "another schema": of(revision=one.revision + 1, body=zlib.compress(b'{"schema":99}')),
+        "definitions of another revision": of(revision=one.revision + 7),
+    }
+
+
+def test_f17_a_bad_object_in_s3_changes_no_answer_and_shows_within_one_look(site: Site, url: str) -> None:
+    place: dict[str, Any] = {"Bucket": BUCKET, "Key": "snapshots/all.snapshot"}
+    s3 = client_of("s3", url)
+
+    def content() -> bytes:
+        return bytes(s3.get_object(**place)["Body"].read())
+
     site.put("a")
-    records = [each for batch in site.streams.batches() for each in batch]
-    poison = {"dynamodb": {"SequenceNumber": "999", "Keys": {"who": {"S": "knows"}}}}
-    answer = site.publishing.handle({"Records": [*records, poison]})
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "999"}]}
-    assert site.evaluate("a")["value"] is True
+    site.deliver()
+    older = content()
+    site.put("b")
+    site.deliver()
+    assert site.evaluate("b")["value"] is True
+    running = site.sandbox
+    assert running is not None
+    good = decode(content())
+    kinds = _bad(encode(good), older)
+    assert len(kinds) == 11
+    for kind in kinds:
+        before = site.evaluate("a")
+        assert running.follower.state().stale is False
+        bad = _bad(encode(good), older)[kind]
+        if bad is None:
+            s3.delete_object(**place)
+        else:
+            s3.put_object(**place, Body=bad)
+        assert site.evaluate("a") == before, kind
+        state = running.follower.state()
+        assert (state.stale, state.message != "", state.age_seconds) == (True, True, 5.0), kind
+        good = msgspec.structs.replace(good, generation=good.generation + 2)
+        s3.put_object(**place, Body=encode(good))
+        site.now += 60
+        assert site.evaluate("a") == before, kind
+    # The last of them stood in the way of the publisher, too: what it claims to be is newer than all to come.
+    s3.put_object(**place, Body=bad)
+    site.put("b", "off")
+    site.deliver()
+    site.now += 60
+    assert site.evaluate("b")["value"] is False
+    assert running.follower.state().stale is False
+
+
+def test_f17_an_s3_that_says_304_for_ever_is_found_out(site: Site) -> None:
+    site.put("a")
+    site.deliver()
+    between = S3Stub()
+    with stub_service(between) as service:
+        objects = open_s3(site.environment, bucket=BUCKET, prefix="snapshots/")
+        found = objects.read("all.snapshot")
+        assert found is not None
+        tag = between.put(f"/{BUCKET}/snapshots/all.snapshot", found.content)
+        site.environment["AWS_ENDPOINT_URL_S3"] = service.url
+        assert site.evaluate("a")["value"] is True
+        running = site.sandbox
+        assert running is not None
+        service.reply = lambda _: (304, {"ETag": '"another"'}, b"")
+        assert site.evaluate("a")["value"] is True
+        assert running.follower.state().stale is True  # it speaks of another object than we hold
+        service.reply = lambda asked: (304 if "if-none-match" in asked.headers else 503, {"ETag": tag}, b"")
+        site.now += 60
+        assert site.evaluate("a")["value"] is True
+        assert running.follower.state().stale is False  # this cannot be told from the truth
+        site.now += WHOLE_SECONDS
+        assert site.evaluate("a")["value"] is True
+        assert running.follower.state().stale is True  # but for so long only
 
 
 def test_an_invocation_publishes_everything_anew(site: Site) -> None:
@@ -243,13 +368,27 @@ def test_an_invocation_publishes_everything_anew(site: Site) -> None:
     assert site.evaluate("a")["value"] is True
 
 
+IN_MEMORY = MemoryTable(), MemoryObjects()
+"""What the state machine of F35 runs on is held to the contract that the emulators are held to."""
+
+
+@pytest.fixture(autouse=True)
+def nothing_in_memory() -> None:
+    IN_MEMORY[0].items.clear()
+    IN_MEMORY[1].objects.clear()
+
+
 def objects_of(kind: str, environment: dict[str, str]) -> SnapshotObjects:
     if kind == "s3":
         return open_s3(environment, bucket=BUCKET, prefix="odd prefix/ü+~/")
+    if kind == "memory":
+        return IN_MEMORY[1]
+    if kind == "table in memory":
+        return DynamoObjects(IN_MEMORY[0], "burgee")
     return DynamoObjects(open_dynamodb(environment), "burgee")
 
 
-@pytest.mark.parametrize("kind", ["s3", "dynamodb"])
+@pytest.mark.parametrize("kind", ["s3", "dynamodb", "memory", "table in memory"])
 class TestObjects:
     """One contract for both places of objects."""
 

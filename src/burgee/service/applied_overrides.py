@@ -8,9 +8,11 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from burgee.engine.program import CompiledFlag
 from burgee.errors import UnavailableError
-from burgee.model.flag import FlagStatus
+from burgee.model.flag import FlagStatus, MetadataValue
 from burgee.model.json import JsonObject
 from burgee.model.override import Override
 from burgee.model.resolution import Resolution
@@ -24,6 +26,19 @@ _log = logging.getLogger("burgee.overrides")
 
 _ALL = 10_000
 """How many overrides of one subject one read brings: as many as a flag set has flags."""
+
+UNSURE: dict[str, MetadataValue] = {"stale": True, "staleReason": "the overrides cannot be read now"}
+"""In the metadata of an answer that might be another one, could the overrides of its subject be read."""
+
+
+class Unread(tuple[Override, ...]):
+    """No overrides, since they cannot be read; what is evaluated without them is marked with UNSURE."""
+
+    __slots__ = ()
+
+
+UNREAD = Unread()
+_KNOWN_UNSURE = 1_000
 
 ON, OFF = "on", "off"
 """The variants that a status stands for."""
@@ -71,26 +86,38 @@ class AppliedOverrides:
         self._live = live
         self._clock = clock
         self._fails = False
+        self._unsure: dict[Resolution, Resolution] = {}
 
     def for_context(self, context: JsonObject) -> tuple[Override, ...]:
-        """All that hold for the subject of `context`: one read, none for a subject without. Never raises."""
+        """All that hold for the subject of `context`: one read, none for a subject without. Never raises.
+
+        UNREAD where they cannot be read.
+        """
         subject = context.get("targetingKey")
         if type(subject) is not str or not self.subjects.may_have(subject):
             return ()
         return self._read(lambda: self._reads.overrides_of_subject(subject, limit=_ALL))
 
     def evaluate(self, flag: CompiledFlag, context: JsonObject) -> Resolution:
-        """What `flag` answers for `context`, its override included; one read at most. Never raises."""
-        resolution = flag.evaluate(context)
-        return self.resolve(resolution, flag, self.find(flag, context))
+        """What `flag` answers for `context`, its override included; one read at most. Never raises.
 
-    def find(self, flag: CompiledFlag, context: JsonObject) -> Override | None:
-        """The override of `flag` that holds for the subject of `context`; one read at most. Never raises."""
+        Where the override cannot be read it is what the flag says by itself, marked with UNSURE.
+        """
+        resolution = flag.evaluate(context)
+        found = self.find(flag, context)
+        if found is UNREAD:
+            return self._marked(resolution)
+        return self.resolve(resolution, flag, found[0] if found else None)
+
+    def find(self, flag: CompiledFlag, context: JsonObject) -> tuple[Override, ...]:
+        """The one override of `flag` that holds for the subject of `context`, or none. Never raises.
+
+        One read at most; UNREAD where it cannot be read.
+        """
         subject = context.get("targetingKey")
         if type(subject) is not str or not self.subjects.may_have(subject):
-            return None
-        found = self._read(lambda: (self._reads.override(flag.flag_set, flag.key, subject),))
-        return found[0] if found else None
+            return ()
+        return self._read(lambda: (self._reads.override(flag.flag_set, flag.key, subject),))
 
     @staticmethod
     def resolve(resolution: Resolution, flag: CompiledFlag, override: Override | None) -> Resolution:
@@ -113,7 +140,7 @@ class AppliedOverrides:
             found = read()
         except UnavailableError as error:
             self._fail(error)
-            return ()
+            return UNREAD
         self._fails = False
         now, programs = self._clock(), self._live.current.programs
         return tuple(
@@ -124,6 +151,16 @@ class AppliedOverrides:
             and (flag := program.flags.get(each.flag_key)) is not None
             and is_alive(each, flag.source, now=now)
         )
+
+    def _marked(self, resolution: Resolution) -> Resolution:
+        """`resolution` with its mark; the same object each time, as bytes are kept by it."""
+        marked = self._unsure.get(resolution)
+        if marked is None:
+            if len(self._unsure) >= _KNOWN_UNSURE:
+                self._unsure.clear()
+            marked = msgspec.structs.replace(resolution, metadata={**resolution.metadata, **UNSURE})
+            self._unsure[resolution] = marked
+        return marked
 
     def _fail(self, error: UnavailableError) -> None:
         if not self._fails:

@@ -32,6 +32,9 @@ LOOK_SECONDS = 0.5
 
 LONGEST_PAUSE_SECONDS = 60.0
 
+WHOLE_SECONDS = 300.0
+"""How often the object is read whole though its tag is known: who says 304 for ever is believed no longer."""
+
 Compile = Callable[[Snapshot, Program | None], Program]
 
 
@@ -123,6 +126,7 @@ class SnapshotFollower:
         self._archive = Archive()
         self._confirmed_at: float | None = None
         self._look_at = 0.0
+        self._whole_at = 0.0
         self._failures = 0
         self._problem = ""
 
@@ -149,8 +153,9 @@ class SnapshotFollower:
         if now < self._look_at <= now + LONGEST_PAUSE_SECONDS:
             return
         deadline = LOOK_SECONDS if self.is_loaded else START_SECONDS
+        tag = self._tag if self._whole_at - WHOLE_SECONDS <= now < self._whole_at else ""
         try:
-            found = self._source.fetch(self._tag, deadline_seconds=deadline)
+            found = self._source.fetch(tag, deadline_seconds=deadline)
             if found is not None:
                 self._take(found)
         except NotFoundError as error:
@@ -195,6 +200,7 @@ class SnapshotFollower:
         self.keys.take(archive.keys)
         self._on_stop(archive.stopped)
         self._archive, self._tag, self.is_loaded = archive, stored.tag, True
+        self._whole_at = self._clock() + WHOLE_SECONDS
 
     def _program(self, found: SetSnapshot) -> Program | None:
         """The program of a set that is newer than what is served."""

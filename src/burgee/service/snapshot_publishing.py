@@ -82,6 +82,7 @@ class SnapshotPublisher:
         """Write `fresh` into the object, where that changes anything; what is in place then."""
         for _ in range(ATTEMPTS):
             present, tag = self._read(name)
+            present = _without_damaged(present, fresh.flag_set)
             complete = self._completed(present, fresh)
             now_ms = int(self._clock() * 1000)
             after = merged(present, complete, now_ms=now_ms, seed=self._new_seed())
@@ -126,3 +127,20 @@ class SnapshotPublisher:
         return all(
             self._content.tombstone(flag.flag_set, flag.key) is not None for flag in stands.snapshot().flags
         )
+
+
+def _without_damaged(archive: Archive, flag_set: str) -> Archive:
+    """`archive` without definitions of `flag_set` that nobody can read.
+
+    The revision that they claim to be may be any: believed, it would keep every true one out.
+    """
+    found = archive.find(flag_set)
+    if found is None:
+        return archive
+    try:
+        found.snapshot()
+    except StoreDamagedError as error:
+        _log.warning("snapshot.replaced_damaged", extra={"flagSet": flag_set, "problem": str(error)})
+        sets = tuple(each for each in archive.sets if each.flag_set != flag_set)
+        return msgspec.structs.replace(archive, sets=sets)
+    return archive

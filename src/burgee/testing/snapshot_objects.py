@@ -1,5 +1,6 @@
 """Snapshot objects, content and announcements in memory, for tests."""
 
+import threading
 from collections.abc import Iterable
 
 import msgspec
@@ -18,6 +19,7 @@ class MemoryObjects:
     """SnapshotObjects; `fails_writes` of the next writes are lost after they were carried out."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self.objects: dict[str, StoredObject] = {}
         self.fails_writes = 0
         self._writes = 0
@@ -26,12 +28,13 @@ class MemoryObjects:
         return self.objects.get(name)
 
     def write(self, name: str, content: bytes, *, replaces: str | None) -> str:
-        stands = self.objects.get(name)
-        if (stands.tag if stands is not None else None) != replaces:
-            raise VersionConflictError(f"{name} is another one by now", current=0)
-        self._writes += 1
-        tag = f"tag-{self._writes}"
-        self.objects[name] = StoredObject(content=content, tag=tag)
+        with self._lock:
+            stands = self.objects.get(name)
+            if (stands.tag if stands is not None else None) != replaces:
+                raise VersionConflictError(f"{name} is another one by now", current=0)
+            self._writes += 1
+            tag = f"tag-{self._writes}"
+            self.objects[name] = StoredObject(content=content, tag=tag)
         if self.fails_writes:
             self.fails_writes -= 1
             raise UnavailableError("the answer was lost")

@@ -1,7 +1,9 @@
 """What DynamoDB does to a store on a bad day: F9 to F14 of the reliability reference, and R21."""
 
+import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,9 +17,14 @@ from burgee.adapters.dynamodb.items import flag_item  # noqa: E402
 from burgee.adapters.dynamodb.layout import MAX_ITEM_BYTES, item_bytes  # noqa: E402
 from burgee.adapters.dynamodb.overrides import DynamoOverrideStore  # noqa: E402
 from burgee.adapters.dynamodb.publishes import Publishes  # noqa: E402
+from burgee.adapters.dynamodb.sdk_keys import DynamoSdkKeys  # noqa: E402
+from burgee.adapters.dynamodb.sign_in_codes import DynamoSignInCodes  # noqa: E402
 from burgee.errors import LimitExceededError, UnavailableError, VersionConflictError  # noqa: E402
 from burgee.model.audit import first_broken  # noqa: E402
 from burgee.model.flag import Flag  # noqa: E402
+from burgee.ports import TokenClaims  # noqa: E402
+from burgee.service.authentication import Authentication  # noqa: E402
+from burgee.service.sdk_key_verifier import LOOK_SECONDS, SdkKeyVerifier  # noqa: E402
 from burgee.testing.aws.dynamodb_stores import patient_client  # noqa: E402
 from burgee.testing.aws.emulators import black_hole  # noqa: E402
 from burgee.testing.aws.lossy_proxy import LossyProxy  # noqa: E402
@@ -25,6 +32,7 @@ from burgee.testing.builders import THE_DAY, a_change_set, a_flag, a_flag_set, a
 from burgee.testing.override_builders import override_subject  # noqa: E402
 from burgee.testing.publishing import next_change, publish  # noqa: E402
 from burgee.testing.store_checks import disagreements  # noqa: E402
+from burgee.testing.workshop import HandClock  # noqa: E402
 
 pytestmark = pytest.mark.aws
 
@@ -47,7 +55,7 @@ def behind(proxy: LossyProxy) -> DynamoFlagStore:
 # --- F10, F9: no answer, or a refusal
 
 
-def test_a_black_hole_ends_every_call_within_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f10_a_black_hole_ends_every_call_within_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     with black_hole() as url:
         store = DynamoFlagStore(dynamodb_client(endpoint=url), lambda: THE_DAY)
         for call in (
@@ -64,7 +72,7 @@ def test_a_black_hole_ends_every_call_within_two_seconds(monkeypatch: pytest.Mon
             assert caught.value.retry_after >= 1
 
 
-def test_a_closed_port_is_tried_twice_and_no_more() -> None:
+def test_f10_a_closed_port_is_tried_twice_and_no_more() -> None:
     store = DynamoFlagStore(dynamodb_client(endpoint="http://127.0.0.1:9"), lambda: THE_DAY)
     started = time.monotonic()
     with pytest.raises(UnavailableError, match="cannot be reached"):
@@ -72,7 +80,7 @@ def test_a_closed_port_is_tried_twice_and_no_more() -> None:
     assert time.monotonic() - started < 2.0
 
 
-def test_a_throttled_table_refuses_writes_and_is_asked_twice_at_most(
+def test_f9_a_throttled_table_refuses_writes_and_is_asked_twice_at_most(
     proxy: LossyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
@@ -92,10 +100,53 @@ def test_a_throttled_table_refuses_writes_and_is_asked_twice_at_most(
     assert store.append_audit(an_audit_draft()).sequence == 1
 
 
+class Unreachable:
+    """A client of boto3 that nothing comes back from; it counts who tries."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        def call(**_: Any) -> Any:
+            self.calls.append(name)
+            raise UnavailableError("no answer")
+
+        return call
+
+
+def test_f10_a_signed_token_is_judged_without_a_look_at_the_key_store() -> None:
+    raw = Unreachable()
+    keys = DynamoSdkKeys(DynamoFlagStore(DynamoClient(raw, read_seconds=1, total_seconds=2), lambda: THE_DAY))
+    look = HandClock()
+    access = Authentication(SdkKeyVerifier(keys, AnyToken(), HandClock(), look=look), HandClock())
+    for _ in range(5):
+        assert access.authenticate("a.b.c").subject == "ada"
+        look.now += LOOK_SECONDS
+    assert raw.calls == []
+    with pytest.raises(UnavailableError):
+        access.authenticate(f"bgs_{'0' * 16}_{'s' * 43}")
+    assert set(raw.calls) == {"batch_get_item"}
+
+
+class AnyToken:
+    """A TokenVerifier that believes everything."""
+
+    def verify(self, _: str) -> TokenClaims:
+        return TokenClaims(subject="ada", role="reader", issued_at=0, expires_at=1e12)
+
+    def generation(self) -> int:
+        return 0
+
+    def await_keys(self) -> None:
+        return
+
+
 # --- F12: the answer is lost, the write is not
 
 
-def test_a_write_whose_answer_is_lost_is_made_exactly_once(proxy: LossyProxy, store: DynamoFlagStore) -> None:
+def test_f12_a_write_whose_answer_is_lost_is_made_exactly_once(
+    proxy: LossyProxy, store: DynamoFlagStore
+) -> None:
     lossy = behind(proxy)
     for number in range(20):
         proxy.lose_next("TransactWriteItems")
@@ -107,7 +158,63 @@ def test_a_write_whose_answer_is_lost_is_made_exactly_once(proxy: LossyProxy, st
     assert disagreements(store) == []
 
 
-def test_a_tenth_of_all_answers_may_be_lost(proxy: LossyProxy, store: DynamoFlagStore) -> None:
+LOST_ANSWERS = int(os.environ.get("BURGEE_LOST_ANSWERS_EXAMPLES", "60"))
+STAGED = (("PutItem", 0), ("TransactWriteItems", 0), ("TransactWriteItems", 1))
+"""What may be lost of a staged commit: a part, the decision, and what is written out of it."""
+MANY = 30
+"""More flags than one transaction holds, with all that is written for each."""
+
+
+def test_f12_of_many_writes_of_every_kind_whose_answers_are_lost_each_is_made_once(
+    proxy: LossyProxy, store: DynamoFlagStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)  # nobody else writes: pauses would be all it does
+    lossy = behind(proxy)
+    overrides, codes = DynamoOverrideStore(lossy), DynamoSignInCodes(lossy.client, lossy.names)
+    versions: Counter[str] = Counter()
+    recorded = staged = 0
+
+    def put(*keys: str) -> None:
+        nonlocal recorded
+        recorded += len(publish(lossy, *(a_flag(key=key, name=f"n{versions[key]}") for key in keys)))
+        versions.update(keys)
+
+    for number in range(LOST_ANSWERS):
+        kind = number % 10
+        before = proxy.lost
+        if number >= LOST_ANSWERS - len(STAGED):  # last, as an emulator is slow with much in its tables
+            operation, after = STAGED[staged]
+            proxy.lose_next(operation, after=after)
+            put(*(f"many-{each}" for each in range(MANY)))
+            staged += 1
+        elif kind < 6:
+            proxy.lose_next("TransactWriteItems")
+            put(f"k{number % 7}")
+        elif kind < 9:
+            proxy.lose_next("TransactWriteItems")
+            override_subject(overrides, f"u{number}")
+            recorded += 1
+        else:
+            proxy.lose_next("PutItem")
+            codes.put(f"code-{number}", expires_at=THE_DAY + 60)
+            assert codes.take(f"code-{number}", now=THE_DAY)
+            assert not codes.take(f"code-{number}", now=THE_DAY)
+        assert proxy.lost == before + 1, number
+    assert proxy.lost == LOST_ANSWERS
+    assert staged == len(STAGED)
+    assert store.audit_head()[0] == recorded
+    snapshot = store.snapshot("checkout")
+    assert snapshot is not None
+    assert {flag.key: flag.version for flag in snapshot.flags} == versions
+    events = [
+        event for first in range(1, recorded + 1, 100) for event in store.audit_range(first=first, limit=100)
+    ]
+    assert first_broken(events) is None
+    assert len({event.sequence for event in events}) == recorded
+    assert disagreements(store) == []
+
+
+def test_f12_a_tenth_of_all_answers_may_be_lost(proxy: LossyProxy, store: DynamoFlagStore) -> None:
     """A caller that is told of an outage looks whether its change is there, as a retried request does."""
     lossy, overrides = behind(proxy), DynamoOverrideStore(behind(proxy))
     proxy.lose(0.1)
@@ -136,7 +243,7 @@ def test_a_tenth_of_all_answers_may_be_lost(proxy: LossyProxy, store: DynamoFlag
 # --- F14: many at once
 
 
-def test_of_64_writers_of_one_flag_each_gets_an_answer_and_none_an_outage(
+def test_f14_of_64_writers_of_one_flag_each_gets_an_answer_and_none_an_outage(
     serial_moto: str, store: DynamoFlagStore
 ) -> None:
     publish(store, a_flag())
@@ -165,7 +272,7 @@ def test_of_64_writers_of_one_flag_each_gets_an_answer_and_none_an_outage(
     assert disagreements(store) == []
 
 
-def test_writers_of_different_things_all_get_through(store: DynamoFlagStore) -> None:
+def test_f14_writers_of_different_things_all_get_through(store: DynamoFlagStore) -> None:
     overrides = DynamoOverrideStore(store)
     errors: list[BaseException] = []
 
@@ -225,7 +332,9 @@ class Stingy:
         return getattr(self._raw, name)
 
 
-def test_what_a_batch_leaves_and_what_is_on_further_pages_is_read_and_written(client: DynamoClient) -> None:
+def test_f11_what_a_batch_leaves_and_what_is_on_further_pages_is_read_and_written(
+    client: DynamoClient,
+) -> None:
     raw = Stingy(client._raw)
     stingy = DynamoClient(raw, read_seconds=20, total_seconds=60)
     store = DynamoFlagStore(stingy, lambda: THE_DAY)
@@ -244,7 +353,7 @@ def test_what_a_batch_leaves_and_what_is_on_further_pages_is_read_and_written(cl
     assert raw.pages > 7
 
 
-def test_a_batch_that_is_never_done_is_an_error_and_no_partial_answer(client: DynamoClient) -> None:
+def test_f11_a_batch_that_is_never_done_is_an_error_and_no_partial_answer(client: DynamoClient) -> None:
     class Never(Stingy):
         def batch_get_item(self, RequestItems: dict[str, Any]) -> Any:
             return {"Responses": {}, "UnprocessedKeys": RequestItems}
@@ -259,7 +368,7 @@ def test_a_batch_that_is_never_done_is_an_error_and_no_partial_answer(client: Dy
 # --- F13: read your writes
 
 
-def test_every_read_of_the_store_is_consistent(client: DynamoClient) -> None:
+def test_f13_every_read_of_the_store_is_consistent(client: DynamoClient) -> None:
     asked: list[tuple[str, Any]] = []
 
     class Noting(Stingy):

@@ -18,6 +18,7 @@ from burgee.service.snapshot_following import (
     LONGEST_PAUSE_SECONDS,
     LOOK_SECONDS,
     START_SECONDS,
+    WHOLE_SECONDS,
     SnapshotFollower,
 )
 from burgee.testing.snapshot_objects import MemoryContent, MemorySource, stored
@@ -117,7 +118,9 @@ BAD_OBJECTS = {
 
 
 @pytest.mark.parametrize("bad", BAD_OBJECTS.values(), ids=BAD_OBJECTS.keys())
-def test_a_bad_object_changes_nothing_and_shows_as_stale_within_one_look(reader: Reader, bad: bytes) -> None:
+def test_f17_a_bad_object_changes_nothing_and_shows_as_stale_within_one_look(
+    reader: Reader, bad: bytes
+) -> None:
     before = reader.live.current
     reader.source.stored = StoredObject(content=bad, tag="bad")
     reader.after(INTERVAL)
@@ -133,7 +136,7 @@ def test_a_bad_object_changes_nothing_and_shows_as_stale_within_one_look(reader:
 @pytest.mark.parametrize(
     "error", [UnavailableError("no network"), ValueError("a bug")], ids=["outage", "bug"]
 )
-def test_a_source_that_fails_changes_nothing(reader: Reader, error: Exception) -> None:
+def test_f17_a_source_that_fails_changes_nothing(reader: Reader, error: Exception) -> None:
     before = reader.live.current
     reader.source.error = error
     state = reader.after(INTERVAL).follower.state()
@@ -141,11 +144,21 @@ def test_a_source_that_fails_changes_nothing(reader: Reader, error: Exception) -
     assert (state.stale, state.age_seconds) == (True, INTERVAL)
 
 
-def test_an_object_that_is_gone_changes_nothing(reader: Reader) -> None:
+def test_f17_an_object_that_is_gone_changes_nothing(reader: Reader) -> None:
     reader.source.stored = None
     reader.after(INTERVAL)
     assert reader.flags() == ["x", "a", "b"]
     assert "gone" in reader.follower.state().message
+
+
+def test_f17_who_says_for_ever_that_nothing_is_new_is_asked_for_the_whole_object(reader: Reader) -> None:
+    reader.source.stored = stored(THIRD, OTHER, tag="two", generation=11)  # new, under the tag that is known
+    while reader.now < 1_000 + WHOLE_SECONDS - INTERVAL:
+        assert reader.after(INTERVAL).flags() == ["x", "a", "b"]
+    assert reader.after(INTERVAL).flags() == ["x", "a", "b", "c"]
+    assert reader.source.tags.count("") == 2
+    reader.after(INTERVAL)
+    assert reader.source.tags[-1] == "two"
 
 
 def test_after_failures_the_pauses_grow_to_a_minute(reader: Reader) -> None:
@@ -161,12 +174,12 @@ def test_after_failures_the_pauses_grow_to_a_minute(reader: Reader) -> None:
     assert max(pauses) == LONGEST_PAUSE_SECONDS
 
 
-def test_after_a_long_sleep_the_first_call_looks_before_it_is_answered(reader: Reader) -> None:
+def test_f33_after_a_long_sleep_the_first_call_looks_before_it_is_answered(reader: Reader) -> None:
     reader.source.stored = stored(THIRD, OTHER, tag="three", generation=11)
     assert reader.after(300).flags() == ["x", "a", "b", "c"]
 
 
-def test_after_a_long_sleep_without_a_source_it_says_how_old_it_is(reader: Reader) -> None:
+def test_f33_after_a_long_sleep_without_a_source_it_says_how_old_it_is(reader: Reader) -> None:
     reader.source.error = UnavailableError("no network")
     state = reader.after(300).follower.state()
     assert (state.stale, state.age_seconds) == (True, 300)

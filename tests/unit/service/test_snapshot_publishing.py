@@ -1,12 +1,13 @@
 """Publishing snapshots: whatever is late, lost or in between, no object ever goes back (F35, R12)."""
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from burgee.errors import UnavailableError, VersionConflictError
-from burgee.formats.snapshot import Archive, encode, packed
+from burgee.formats.snapshot import Archive, decode, encode, packed
 from burgee.model.flag import Tombstone
 from burgee.model.sdk_key import SdkKey, SdkKind
 from burgee.model.snapshot import Snapshot
@@ -79,7 +80,7 @@ def test_the_same_again_writes_nothing(bench: Bench) -> None:
     assert bench.objects.objects == before
 
 
-def test_a_lower_revision_changes_nothing_and_what_stands_is_announced(bench: Bench) -> None:
+def test_f35_a_lower_revision_changes_nothing_and_what_stands_is_announced(bench: Bench) -> None:
     old = bench.content.publish("web", "a")
     bench.content.publish("web", "a", "b")
     bench.publisher.publish("web")
@@ -157,6 +158,19 @@ def test_a_damaged_object_is_replaced(bench: Bench) -> None:
     bench.content.publish("web", "a")
     bench.publisher.publish("web")
     assert bench.keys_in("web") == ["a"]
+
+
+def test_f17_definitions_that_nobody_can_read_keep_no_true_ones_out(bench: Bench) -> None:
+    bench.content.publish("web", "a")
+    bench.publisher.publish("web")
+    for name, stands in bench.objects.objects.items():
+        archive = decode(stands.content)
+        (one,) = archive.sets
+        ahead = msgspec.structs.replace(archive, sets=(msgspec.structs.replace(one, revision=99),))
+        bench.objects.objects[name] = StoredObject(content=encode(ahead), tag=stands.tag)
+    bench.content.publish("web", "a", "b")
+    bench.publisher.publish("web")
+    assert bench.keys_in("web") == ["a", "b"]
 
 
 def test_generations_grow_also_over_a_deletion(bench: Bench) -> None:

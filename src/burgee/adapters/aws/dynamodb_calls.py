@@ -1,7 +1,8 @@
 """The few calls to DynamoDB that evaluation and its snapshots make, through the small signed client."""
 
+import time
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -13,6 +14,14 @@ Item = dict[str, Any]
 """An item in DynamoDB's own JSON: `{"id": {"S": "x"}}`."""
 
 _PAGES = 1_000
+
+
+class Calls(Protocol):
+    """Calls by name. Each may raise UnavailableError, `call` VersionConflictError too."""
+
+    def call(self, name: str, request: Mapping[str, Any], *, deadline_seconds: float = ...) -> Item: ...
+
+    def query(self, request: Mapping[str, Any], *, deadline_seconds: float = ...) -> Iterator[Item]: ...
 
 
 class DynamoCalls:
@@ -46,11 +55,12 @@ class DynamoCalls:
         raise UnavailableError(f"dynamodb answered {answer.status} {kind}".rstrip())
 
     def query(self, request: Mapping[str, Any], *, deadline_seconds: float = 2.0) -> Iterator[Item]:
-        """Every item of a query, all of its pages."""
+        """Every item of a query, all of its pages, within the deadline."""
         start: Item | None = None
+        until = time.monotonic() + deadline_seconds
         for _ in range(_PAGES):
             paged = dict(request) if start is None else {**request, "ExclusiveStartKey": start}
-            answer = self.call("Query", paged, deadline_seconds=deadline_seconds)
+            answer = self.call("Query", paged, deadline_seconds=until - time.monotonic())
             yield from answer.get("Items", ())
             start = answer.get("LastEvaluatedKey")
             if not start:

@@ -1,10 +1,12 @@
 """Overrides, read for one evaluation at a time: of a subject that the snapshot's filter names."""
 
 import hashlib
+import time
 from collections.abc import Callable
 
 import msgspec
 
+from burgee.adapters.aws.circuit import Circuit
 from burgee.adapters.aws.dynamodb_calls import DynamoCalls, Item
 from burgee.errors import StoreDamagedError
 from burgee.model.flag import Flag, FlagStatus
@@ -12,8 +14,13 @@ from burgee.model.override import Override
 
 _KEY_BYTES = 1_000
 _START_CHARACTERS = 200
-READ_SECONDS = 1.0
+READ_SECONDS = 0.25
 """How long one read may hold up an evaluation, which then goes on without overrides."""
+
+REST_SECONDS = 5.0
+"""How long nothing is read after a read that took its whole time, or two that failed at once."""
+
+_FAILURES = 2
 
 
 class DynamoOverrideReads:
@@ -21,6 +28,8 @@ class DynamoOverrideReads:
 
     Items that Burgee wrote carry the override as `document`; those of the source have a status only. `flags`
     gives the flag of an id, and `flag_id` the id of a flag set's key, None where it is not served.
+
+    A read ends within `seconds`, all of it: after a failure nothing is asked for REST_SECONDS.
     """
 
     def __init__(
@@ -30,9 +39,14 @@ class DynamoOverrideReads:
         *,
         flags: Callable[[str], Flag | None],
         flag_id: Callable[[str, str], str | None],
+        seconds: float = READ_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._calls, self._table = calls, table
-        self._flags, self._flag_id = flags, flag_id
+        self._flags, self._flag_id, self._seconds = flags, flag_id, seconds
+        self._circuit = Circuit(
+            monotonic=monotonic, failures=_FAILURES, slow_seconds=seconds / 2, rest_seconds=REST_SECONDS
+        )
 
     def override(self, flag_set: str, flag_key: str, targeting_key: str) -> Override | None:
         found = self._flag_id(flag_set, flag_key)
@@ -43,7 +57,8 @@ class DynamoOverrideReads:
             "Key": {"userId": {"S": user_id(targeting_key)}, "flagId": {"S": found}},
             "ConsistentRead": True,
         }
-        item = self._calls.call("GetItem", request, deadline_seconds=READ_SECONDS).get("Item")
+        with self._circuit.attempt():
+            item = self._calls.call("GetItem", request, deadline_seconds=self._seconds).get("Item")
         return self._override(item) if item else None
 
     def overrides_of_subject(self, targeting_key: str, *, limit: int) -> tuple[Override, ...]:
@@ -53,7 +68,8 @@ class DynamoOverrideReads:
             "ExpressionAttributeValues": {":subject": {"S": user_id(targeting_key)}},
             "ConsistentRead": True,
         }
-        items = self._calls.query(request, deadline_seconds=READ_SECONDS)
+        with self._circuit.attempt():
+            items = list(self._calls.query(request, deadline_seconds=self._seconds))
         found = [each for each in map(self._override, items) if each is not None]
         return tuple(sorted(found, key=_place)[:limit])
 

@@ -9,7 +9,7 @@ from base64 import b64decode, b64encode
 from contextlib import suppress
 from typing import Any
 
-from burgee.adapters.aws.dynamodb_calls import DynamoCalls, Item
+from burgee.adapters.aws.dynamodb_calls import Calls, Item
 from burgee.errors import NotFoundError, UnavailableError, VersionConflictError
 from burgee.ports.snapshots import StoredObject
 
@@ -22,7 +22,7 @@ HEAD = "head"
 class DynamoObjects:
     """The objects in Burgee's own table (pk, sk); a SnapshotObjects."""
 
-    def __init__(self, calls: DynamoCalls, table: str) -> None:
+    def __init__(self, calls: Calls, table: str) -> None:
         self._calls, self._table = calls, table
 
     def read(self, name: str) -> StoredObject | None:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from burgee.adapters.aws.name_lookup import NAMES, NameLookup, numeric_addresses
+
 if TYPE_CHECKING:
     import ssl
 
@@ -79,10 +81,12 @@ class HttpConnection:
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         tls: "Callable[[], ssl.SSLContext] | None" = None,
+        names: NameLookup = NAMES,
     ) -> None:
         self.origin = origin
         self._timeouts, self._monotonic, self._wall = timeouts, monotonic, wall
         self._tls = tls if tls is not None else _default_tls
+        self._names = names
         self._socket: socket.socket | None = None
         self._used_at = (0.0, 0.0)
 
@@ -138,8 +142,7 @@ class HttpConnection:
 
     def _open(self, deadline: float) -> socket.socket:
         origin = self.origin
-        wait = min(self._timeouts.connect, self._left(deadline))
-        made = socket.create_connection((origin.host, origin.port), timeout=wait)
+        made = self._connected(deadline)
         try:
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if origin.is_tls:
@@ -150,6 +153,25 @@ class HttpConnection:
             raise
         self._socket = made
         return made
+
+    def _connected(self, deadline: float) -> socket.socket:
+        """A socket to the first address that takes one; all of it, the look-up included, ends in time."""
+        host, port = self.origin.host, self.origin.port
+        found = numeric_addresses(host, port)
+        if not found:
+            found = self._names.addresses(host, port, seconds=self._left(deadline))
+        problem: OSError = OSError(f"the name {host} has no address")
+        for family, address in found:
+            made = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                made.settimeout(min(self._timeouts.connect, self._left(deadline)))
+                made.connect(address)
+            except OSError as error:
+                made.close()
+                problem = error
+            else:
+                return made
+        raise problem
 
     def _limit(self, connected: socket.socket, deadline: float) -> None:
         connected.settimeout(min(self._timeouts.read, self._left(deadline)))

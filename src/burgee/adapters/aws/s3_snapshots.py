@@ -35,6 +35,8 @@ class S3Objects:
         headers = {"if-none-match": tag} if tag else {}
         answer = self._send("GET", name, headers, deadline_seconds=deadline_seconds, attempts=attempts)
         if answer.status == 304 and tag:
+            if answer.headers.get("etag", tag) != tag:
+                raise UnavailableError("s3 answered 304 for another object than was asked for")
             return None
         if answer.status == 404:
             raise NotFoundError(f"there is no object {self._prefix}{name}")

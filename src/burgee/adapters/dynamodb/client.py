@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
+from burgee.adapters.aws.circuit import THROTTLED, Circuit
 from burgee.adapters.aws.failures import is_botocore, response_of
 from burgee.adapters.aws.lean_client import LeanClient, is_lean
 from burgee.errors import LimitExceededError, UnavailableError
@@ -26,12 +27,6 @@ Value = TypeVar("Value")
 
 _log = logging.getLogger("burgee.dynamodb")
 
-_THROTTLED = {
-    "LimitExceededException",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "ThrottlingException",
-}
 _PASSING = {"InternalServerError", "InternalFailure", "ServiceUnavailable", "TransactionInProgressException"}
 
 
@@ -60,11 +55,14 @@ class DynamoClient:
 
     Each call ends within `total_seconds`: what fails quickly is tried again where that can still end in
     time. Raises UnavailableError for everything that is not the caller's doing; a write may then have been
-    applied all the same.
+    applied all the same. While `circuit` is open, that is at once.
     """
 
-    def __init__(self, raw: Any, *, read_seconds: float, total_seconds: float) -> None:
+    def __init__(
+        self, raw: Any, *, read_seconds: float, total_seconds: float, circuit: Circuit | None = None
+    ) -> None:
         self.total_seconds = total_seconds
+        self.circuit = circuit if circuit is not None else Circuit()
         self._raw = raw
         self._read_seconds = read_seconds
 
@@ -137,7 +135,8 @@ class DynamoClient:
             except _Passing as failure:
                 pause = random.uniform(0.01, 0.05) * attempt  # noqa: S311
                 # An attempt that might outlast the deadline is not begun.
-                if attempt == ATTEMPTS or time.monotonic() + pause + self._read_seconds > latest:
+                is_late = time.monotonic() + pause + self._read_seconds > latest
+                if attempt == ATTEMPTS or is_late or self.circuit.is_open:
                     raise failure.error from failure.__cause__
                 time.sleep(pause)
             else:
@@ -172,7 +171,8 @@ class DynamoClient:
 
     def _attempt(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         try:
-            answer: dict[str, Any] = getattr(self._raw, operation)(**request)
+            with self.circuit.attempt():
+                answer: dict[str, Any] = getattr(self._raw, operation)(**request)
         except UnavailableError as error:
             raise _Passing(error) from error
         except Exception as error:
@@ -194,9 +194,10 @@ def dynamodb_client(
 
     Raises UnavailableError where these do not make one.
     """
+    circuit = Circuit(slow_seconds=0.9 * min(connect_seconds, read_seconds))
     if endpoint is None and is_lean("dynamodb"):
         lean = LeanClient("dynamodb", seconds=read_seconds, attempts=1)
-        return DynamoClient(lean, read_seconds=read_seconds, total_seconds=total_seconds)
+        return DynamoClient(lean, read_seconds=read_seconds, total_seconds=total_seconds, circuit=circuit)
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
@@ -213,7 +214,7 @@ def dynamodb_client(
         raw = boto3.session.Session().client("dynamodb", config=config, endpoint_url=endpoint)
     except (BotoCoreError, ValueError) as error:
         raise UnavailableError(f"there is no client for DynamoDB: {error}") from error
-    return DynamoClient(raw, read_seconds=read_seconds, total_seconds=total_seconds)
+    return DynamoClient(raw, read_seconds=read_seconds, total_seconds=total_seconds, circuit=circuit)
 
 
 def pages(items: Iterable[Value], size: int) -> Iterator[list[Value]]:
@@ -264,7 +265,7 @@ def _reaction(response: Mapping[str, Any], operation: str) -> Exception:
         return _size_error(message) or Cancelled(reasons)
     if code == "TransactionConflictException":
         return _Passing(UnavailableError("another transaction is under way", retry_after=1.0))
-    if code in _THROTTLED:
+    if code in THROTTLED:
         return _Passing(UnavailableError(f"DynamoDB throttles: {code}", retry_after=1.0))
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code in _PASSING or status >= 500:

@@ -130,7 +130,10 @@ class Writer:
         try:
             self._transact([moved(self.names.main, head, decided)])
         except Cancelled:
-            self._unstage(after.commit, len(parts))
+            # It may be refused because an earlier attempt, whose answer was lost, has decided it: then its
+            # parts are all there is of it.
+            if head_of(self.client.get(self.names.main, HEAD_KEY)).pending != after.commit:
+                self._unstage(after.commit, len(parts))
             raise
         while decided.pending == after.commit:
             decided = self._write_out(decided, actions=actions)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from burgee.adapters.aws.circuit import GuardedClient
 from burgee.adapters.aws.session import aws_client
 from burgee.adapters.dynamodb.access_times import DynamoAccessTimes
 from burgee.adapters.dynamodb.budgets import DynamoBudgetStore
@@ -52,7 +53,8 @@ def open_dynamodb_stores(
     Raises UnavailableError where this machine has no region or no credentials for a client.
     """
     client = client if client is not None else dynamodb_client()
-    plain = aws_client("dynamodb")
+    # One circuit for all: what one store has learnt of an outage spares the others the waiting.
+    plain = GuardedClient(aws_client("dynamodb", attempts=1), client.circuit)
     flags = DynamoFlagStore(client, clock, names=names)
     return DynamoStores(
         flags=flags,

@@ -13,7 +13,7 @@ from burgee.adapters.dynamodb.items import float_of, number, sealed, text, text_
 from burgee.adapters.dynamodb.layout import is_key_text, main_key
 from burgee.adapters.dynamodb.plans import Planned
 from burgee.adapters.memory_sdk_keys import too_many, unknown
-from burgee.errors import AlreadyExistsError, UnavailableError
+from burgee.errors import AlreadyExistsError
 from burgee.model.audit import AuditDraft
 from burgee.model.sdk_key import SdkKey
 
@@ -26,7 +26,6 @@ class DynamoSdkKeys:
     def __init__(self, store: DynamoFlagStore) -> None:
         self._store = store
         self._client, self._table = store.client, store.names.main
-        self._was_asked = False
 
     def sdk_key(self, key_id: str) -> SdkKey | None:
         if not is_key_text(key_id, limit=1_000):
@@ -89,15 +88,11 @@ class DynamoSdkKeys:
     def sdk_key_changes(self) -> int:
         """As of the last look that anything in this process took at the head.
 
-        No call once there was one, so that who verifies a token waits for nothing: the refresher looks.
+        Never a call, so that who shows a token waits for nothing: the refresher looks. 0 before its first
+        look, whose answer is another number where any key was ever changed.
         """
         known = self._store.writer.known
-        if known is None:
-            if self._was_asked:
-                raise UnavailableError("the keys were not read yet")
-            self._was_asked = True
-            known = self._store.writer.head()
-        return known.key_changes
+        return known.key_changes if known is not None else 0
 
     def _query(self, *, after: str = "", page: int | None = None, name: str | None = None) -> Iterator[Item]:
         values = {":pk": text(KEYS), ":after": text(after or " ")}

@@ -145,7 +145,11 @@ class Evaluation:
 
             calls = open_dynamodb(self._environment, credentials=self._credentials)
             self._reads = DynamoOverrideReads(
-                calls, self._settings.override_table, flags=self._flag_by_id, flag_id=self._flag_id
+                calls,
+                self._settings.override_table,
+                flags=self._flag_by_id,
+                flag_id=self._flag_id,
+                seconds=self._settings.override_read_seconds,
             )
         return self._reads
 

@@ -23,6 +23,7 @@ class EvaluateSettings(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_refresh_seconds: float = 5.0
     table: str = "burgee"
     override_table: str = "featureFlagUserMapping"
+    override_read_seconds: float = 0.25
     public_key: str = ""
     public_key_parameter: str = ""
     token_issuer: str = ""
@@ -56,6 +57,8 @@ def read_evaluate_settings(environment: Mapping[str, str]) -> EvaluateSettings:
         problems.append("BURGEE_SNAPSHOT_BUCKET: the bucket of the snapshots is not named")
     if not 0.5 <= settings.snapshot_refresh_seconds <= 3_600:
         problems.append("BURGEE_SNAPSHOT_REFRESH_SECONDS: 0.5 to 3600 seconds")
+    if not 0.05 <= settings.override_read_seconds <= 2:
+        problems.append("BURGEE_OVERRIDE_READ_SECONDS: 0.05 to 2 seconds")
     if settings.token_role not in ("reader", "editor", "admin"):
         problems.append("BURGEE_TOKEN_ROLE: reader, editor or admin")
     if not 0 <= settings.token_leeway_seconds <= 60:

@@ -4,28 +4,43 @@ Invoked directly it takes `{"flagSet": "web", "allowEmpty": true, "rebuildFilter
 optional: without a flag set it publishes every one.
 """
 
+import json
+import logging
 import os
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from burgee.adapters.aws.credentials import CredentialSource
-from burgee.adapters.aws.emf import ERRORS, PUBLISH_LAG, Emf
+from burgee.adapters.aws.emf import DEAD_LETTERS, ERRORS, PUBLISH_LAG, Emf
 from burgee.adapters.aws.sns_announcer import NoAnnouncer, SnsAnnouncer
-from burgee.errors import ConfigurationError, MalformedError
+from burgee.errors import ConfigurationError, MalformedError, UnavailableError
 from burgee.formats.stream_records import Trigger, read_record, sequence_number_of
 from burgee.ports.snapshots import SnapshotObjects
 from burgee.service.published_content import StoredContent
 from burgee.service.snapshot_batches import SnapshotBatches
 from burgee.service.snapshot_publishing import SnapshotPublisher
 
+QUEUE = "BURGEE_DEAD_LETTER_QUEUE_URL"
+
+_log = logging.getLogger("burgee.snapshot")
+
 
 class Publishing:
-    """One sandbox: everything wired."""
+    """One sandbox: everything wired. `bury` takes the text of a record that nobody will ever understand.
 
-    def __init__(self, content: StoredContent, publisher: SnapshotPublisher, emf: Emf) -> None:
-        self._content, self._publisher = content, publisher
+    It raises UnavailableError; without it such a record is reported as failed.
+    """
+
+    def __init__(
+        self,
+        content: StoredContent,
+        publisher: SnapshotPublisher,
+        emf: Emf,
+        bury: Callable[[str], None] | None = None,
+    ) -> None:
+        self._content, self._publisher, self._bury = content, publisher, bury
         self._batches = SnapshotBatches(publisher, adopt=content.adopt)
         self._emf = emf
 
@@ -38,20 +53,37 @@ class Publishing:
         if records is None:
             return self._direct(event)
         triggers: list[Trigger] = []
-        poison = ""
+        stopped_at, buried = "", 0
         for record in records:
             number = sequence_number_of(record)
             try:
                 triggers.append(read_record(record))
-            except MalformedError:
-                poison = number  # what came before it is worked off; it goes to the queue of failures
-                break
-        failed = self._batches.work(triggers) or poison
-        self._measure(records, is_failed=bool(failed))
+            except MalformedError as error:
+                # Left to Lambda, it would take all good records behind it along into the queue of failures.
+                if not self._buried(record, str(error)):
+                    stopped_at = number
+                    break
+                buried += 1
+        failed = self._batches.work(triggers) or stopped_at
+        self._measure(records, is_failed=bool(failed), buried=buried)
         return {"batchItemFailures": [{"itemIdentifier": failed}] if failed else []}
 
-    def _measure(self, records: list[Any], *, is_failed: bool) -> None:
+    def _buried(self, record: Any, problem: str) -> bool:
+        """Whether a record that will never be understood is in the queue, for somebody to look at."""
+        _log.error("snapshot.not_sound", extra={"problem": problem, "record": sequence_number_of(record)})
+        if self._bury is None:
+            return False
+        try:
+            self._bury(json.dumps({"problem": problem, "record": record}, default=str))
+        except UnavailableError as error:
+            _log.warning("snapshot.not_buried", extra={"problem": str(error)})
+            return False
+        return True
+
+    def _measure(self, records: list[Any], *, is_failed: bool, buried: int) -> None:
         """How long the oldest change has waited for its snapshot; what failed waits on."""
+        if buried:
+            self._emf.emit((DEAD_LETTERS, buried))
         if is_failed:
             self._emf.emit((ERRORS, 1))
             return
@@ -96,7 +128,22 @@ def open_publishing(environment: Mapping[str, str]) -> Publishing:
         new_seed=lambda: secrets.randbits(32),
     )
     name = environment.get("AWS_LAMBDA_FUNCTION_NAME", "publish_snapshot")
-    return Publishing(content, publisher, Emf(name, clock=time.time))
+    return Publishing(content, publisher, Emf(name, clock=time.time), _queue(environment))
+
+
+def _queue(environment: Mapping[str, str]) -> Callable[[str], None] | None:
+    url = environment.get(QUEUE, "")
+    if not url:
+        return None
+
+    def bury(text: str) -> None:
+        # Imported for the one record in a lifetime that needs it: this start has no boto3.
+        from burgee.adapters.aws.dead_letters import DeadLetterQueue
+        from burgee.adapters.aws.session import aws_client
+
+        DeadLetterQueue(aws_client("sqs"), url).bury(text)
+
+    return bury
 
 
 def _content(environment: Mapping[str, str]) -> StoredContent:

@@ -22,7 +22,8 @@ from burgee.formats.strict_json import encode
 from burgee.model.flag import DEFAULT_FLAG_SET
 from burgee.model.json import JsonObject
 from burgee.model.limits import DEFAULT_LIMITS
-from burgee.service.applied_overrides import AppliedOverrides
+from burgee.model.override import Override
+from burgee.service.applied_overrides import UNREAD, AppliedOverrides
 from burgee.service.authentication import Authentication, Identity, Permission, Role
 from burgee.service.catalogue import LiveCatalogue
 from burgee.surfaces.http.answer import Answer, json_answer
@@ -141,12 +142,13 @@ class EvaluationOnly:
         from burgee.surfaces.http.rds_views import evaluation_view
 
         context: JsonObject = {"targetingKey": user}
-        held = {(each.flag_set, each.flag_key): each for each in self._overrides.for_context(context)}
+        found = self._overrides.for_context(context)
+        held = {(each.flag_set, each.flag_key): each for each in found}
         views = [
             evaluation_view(flag, user, flag.evaluate(context), held.get((flag.flag_set, flag.key)))
             for flag in self._default_flags()
         ]
-        return json_answer(200, encode(views))
+        return _rds_answer(views, found)
 
     def _rds_one(self, user: str, flag_id: str) -> Answer:
         from burgee.surfaces.http.rds_views import evaluation_view
@@ -155,8 +157,9 @@ class EvaluationOnly:
         if flag is None:
             raise NotFoundError("Feature flag not found")
         context: JsonObject = {"targetingKey": user}
-        override = self._overrides.find(flag, context)
-        return json_answer(200, encode(evaluation_view(flag, user, flag.evaluate(context), override)))
+        found = self._overrides.find(flag, context)
+        view = evaluation_view(flag, user, flag.evaluate(context), found[0] if found else None)
+        return _rds_answer(view, found)
 
     def _default_flags(self) -> tuple[CompiledFlag, ...]:
         program = self._live.current.programs.get(DEFAULT_FLAG_SET)
@@ -217,3 +220,9 @@ def _cookie(line: bytes, wanted: str) -> str:
     if len(found) > 1:
         raise UnauthenticatedError("two session cookies")
     return found[0] if found else ""
+
+
+def _rds_answer(views: object, overrides: tuple[Override, ...]) -> Answer:
+    """The dialect has no place for a doubt in its bodies: it is in a header."""
+    doubt = ((b"burgee-stale", b"overrides"),) if overrides is UNREAD else ()
+    return json_answer(200, encode(views), *doubt)

@@ -25,7 +25,7 @@ from burgee.model.flag import MetadataValue
 from burgee.model.json import JsonObject
 from burgee.model.limits import DEFAULT_LIMITS, Limits
 from burgee.model.resolution import ErrorCode, Reason, Resolution
-from burgee.service.applied_overrides import AppliedOverrides
+from burgee.service.applied_overrides import UNREAD, UNSURE, AppliedOverrides
 from burgee.service.authentication import Authentication
 from burgee.service.catalogue import Catalogue, LiveCatalogue
 from burgee.service.tally import Tally
@@ -204,6 +204,8 @@ class Ofrep:
             known = b""  # the client has heard of definitions that are not these: no 304 for it
         mark = self._subjects.mark if self._subjects is not None else 0
         overrides = self._overrides.for_context(context) if self._overrides is not None else ()
+        if overrides is UNREAD:
+            return self._unsure(scope, selected, context, headers)
         causes = _canonical.encode([context, overrides] if overrides else context)
         etag = b"" if selected.answers.uses_clock else _etag(selected, causes)
         if etag and not overrides and len(body) <= REMEMBERED_BYTES:
@@ -212,15 +214,22 @@ class Ofrep:
             self._tags[body] = (selected, etag, mark)
         if known and etag and matches_etag(known, etag):
             return Answer(304, ((b"etag", etag),))
-        body = b'{"flags":[%b%b' % (b",".join(selected.answers.bulk(context, overrides)), selected.ending)
+        body = _bulk_body(selected.answers.bulk(context, overrides), selected.ending)
         if len(body) > BULK_BYTES:
-            words = f"the answer would be longer than {BULK_BYTES} bytes; narrow it with Flagd-Selector"
-            return json_answer(400, encode(failure(None, ErrorCode.GENERAL, details=words)))
+            return _too_long()
         etag = etag or _etag(selected, body)
         if known and matches_etag(known, etag):
             return Answer(304, ((b"etag", etag),))
         answer = Answer(200, (JSON_TYPE, NOSNIFF, (b"etag", etag)), body)
         return compressed(answer, headers.get(b"accept-encoding", b""))
+
+    def _unsure(self, scope: Scope, selected: _Selected, context: JsonObject, headers: Headers) -> Answer:
+        """Everything without the overrides, as they cannot be read: it says so, and has no tag."""
+        ending = self._ending(scope, {**selected.answers.reflection, **UNSURE})
+        body = _bulk_body(selected.answers.bulk(context), ending)
+        if len(body) > BULK_BYTES:
+            return _too_long()
+        return compressed(Answer(200, (JSON_TYPE, NOSNIFF), body), headers.get(b"accept-encoding", b""))
 
     def mark(self, scope: Scope) -> tuple[int, str]:
         """The sum of all revisions, and what changes when a flag that `scope` sees, or an override, does."""
@@ -358,3 +367,12 @@ def _first(query: bytes, name: str) -> str:
     except ValueError:
         raise MalformedError("too-many-fields", "the query has more than 100 fields") from None
     return values[0].strip('"')
+
+
+def _bulk_body(fragments: list[bytes], ending: bytes) -> bytes:
+    return b'{"flags":[%b%b' % (b",".join(fragments), ending)
+
+
+def _too_long() -> Answer:
+    words = f"the answer would be longer than {BULK_BYTES} bytes; narrow it with Flagd-Selector"
+    return json_answer(400, encode(failure(None, ErrorCode.GENERAL, details=words)))

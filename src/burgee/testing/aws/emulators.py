@@ -116,6 +116,23 @@ def black_hole() -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
+@contextmanager
+def full_house() -> Iterator[str]:
+    """The address of somebody who takes no connection: its queue is full, and no more is said about it."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        guests = [socket.socket() for _ in range(8)]
+        try:
+            for guest in guests:
+                guest.setblocking(False)
+                guest.connect_ex(listening.getsockname())
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            for guest in guests:
+                guest.close()
+
+
 def free_port() -> int:
     """A port that nobody listens on now."""
     with socket.socket() as listening:

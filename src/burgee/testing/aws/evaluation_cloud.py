@@ -104,11 +104,25 @@ class Cloud:
         query: str = "",
         **headers: str,
     ) -> dict[str, Any]:
-        """One event of API Gateway (HTTP), and its answer."""
+        """The answer to one event of API Gateway (HTTP)."""
+        event = self.event(method, path, body, token=token, query=query, **headers)
+        return (self._running or self.start()).handle(event)
+
+    @staticmethod
+    def event(
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str = SERVER_KEY,
+        query: str = "",
+        **headers: str,
+    ) -> dict[str, Any]:
+        """One event of API Gateway (HTTP)."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token:
             sent["authorization"] = f"Bearer {token}"
-        event = {
+        return {
             "version": "2.0",
             "rawPath": path,
             "rawQueryString": query,
@@ -117,7 +131,6 @@ class Cloud:
             "isBase64Encoded": False,
             **({"body": json.dumps(body)} if body is not None else {}),
         }
-        return (self._running or self.start()).handle(event)
 
     def evaluate(self, key: str, subject: str = "bob", **more: Any) -> dict[str, Any]:
         """The body of a single evaluation."""

@@ -1,4 +1,4 @@
-"""A proxy before DynamoDB that has a call carried out and then loses the answer, or throttles every call."""
+"""A proxy before DynamoDB: it loses answers to calls that were carried out, throttles, or says nothing."""
 
 import http.client
 import random
@@ -27,6 +27,9 @@ class LossyProxy:
         self.url = ""
         self.lost = 0
         self.throttle = False
+        self.hears: Callable[[str], object] = lambda _: None
+        self._speaks = threading.Event()
+        self._speaks.set()
 
     @classmethod
     @contextmanager
@@ -42,9 +45,19 @@ class LossyProxy:
             thread = threading.Thread(target=server.serve_forever, daemon=True)
             thread.start()
             proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
-            yield proxy
-            server.shutdown()
-            thread.join()
+            try:
+                yield proxy
+            finally:
+                proxy.fall_silent(is_silent=False)
+                server.shutdown()
+                thread.join()
+
+    def fall_silent(self, *, is_silent: bool = True) -> None:
+        """Answer nobody from now on, and carry nothing out; or no longer."""
+        if is_silent:
+            self._speaks.clear()
+        else:
+            self._speaks.set()
 
     def lose(self, share: float) -> None:
         """Lose that share of all answers from now on."""
@@ -56,6 +69,10 @@ class LossyProxy:
 
     def answer(self, operation: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes, str] | None:
         """The answer of the target, None where it is lost."""
+        self.hears(operation)
+        if not self._speaks.is_set():
+            self._speaks.wait()
+            return None
         if self.throttle:
             return 400, _THROTTLED, "application/x-amz-json-1.0"
         connection = http.client.HTTPConnection(self._host, self._port, timeout=30)
@@ -89,6 +106,8 @@ class LossyProxy:
 class _Handler(BaseHTTPRequestHandler):
     owner: LossyProxy
     protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))

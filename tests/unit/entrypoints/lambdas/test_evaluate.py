@@ -4,12 +4,15 @@ import base64
 import gzip
 import json
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 
 from burgee.model.flag import FlagStatus
 from burgee.model.override import Override
 from burgee.service.snapshot_following import LOOK_SECONDS
+from burgee.testing.aws.emulators import black_hole, full_house
 from burgee.testing.aws.evaluation_cloud import CLIENT_KEY, OBJECT, SERVER_KEY, WEB_KEY, Cloud
 
 BULK = "/ofrep/v1/evaluate/flags"
@@ -71,11 +74,52 @@ def test_only_a_subject_that_the_filter_names_costs_a_read_and_gets_its_override
     assert cloud.calls() == ["dynamodb.Query"]
 
 
-def test_an_override_that_cannot_be_read_is_none(cloud: Cloud) -> None:
+def test_f10_what_an_override_that_cannot_be_read_might_change_is_marked_and_kept_by_nobody(
+    cloud: Cloud,
+) -> None:
     cloud.put(cloud.content.publish("default", "a"), subjects=("ada",))
-    cloud.start()
+    cloud.overrides["ada", "id-a"] = Override(
+        flag_key="a", targeting_key="ada", status=FlagStatus.DISABLED, updated_at=5
+    )
+    context = {"context": {"targetingKey": "ada"}}
+    overridden = cloud.ask("POST", BULK, context)
     cloud.is_down = True
-    assert cloud.evaluate("a", "ada")["variant"] == "on"
+    one = cloud.evaluate("a", "ada")
+    assert (one["variant"], one["metadata"]["stale"]) == ("on", True)
+    assert one["metadata"]["staleReason"] == "the overrides cannot be read now"
+    assert "stale" not in cloud.evaluate("a", "bob").get("metadata", {})
+    tag = overridden["headers"]["etag"]
+    bulk = cloud.ask("POST", BULK, context, if_none_match=tag)
+    body = json.loads(bulk["body"])
+    assert (bulk["statusCode"], body["metadata"]["stale"]) == (200, True)
+    assert [each["variant"] for each in body["flags"]] == ["on"]
+    assert "etag" not in bulk["headers"]
+    for path in (EVALUATION, "/users/ada/feature-flags/id-a/evaluation"):
+        assert cloud.ask("GET", path)["headers"]["burgee-stale"] == "overrides"
+        assert "burgee-stale" not in cloud.ask("GET", path.replace("ada", "bob"))["headers"]
+    cloud.is_down = False
+    cloud.start()  # another sandbox, which has not seen the outage
+    again = cloud.ask("POST", BULK, context, if_none_match=tag)
+    assert again["statusCode"] == 304
+
+
+@pytest.mark.parametrize("hole", [black_hole, full_house], ids=["never answers", "never accepts"])
+def test_f10_a_black_hole_instead_of_the_overrides_costs_one_evaluation_a_moment(
+    cloud: Cloud, hole: Callable[[], AbstractContextManager[str]]
+) -> None:
+    cloud.put(cloud.content.publish("default", "a"), subjects=("ada",))
+    with hole() as url:
+        cloud.environment["AWS_ENDPOINT_URL_DYNAMODB"] = url
+        cloud.start()
+        times = []
+        for _ in range(200):
+            began = time.perf_counter()
+            assert cloud.evaluate("a", "ada")["metadata"]["stale"] is True
+            assert cloud.evaluate("a", "bob")["value"] is True
+            times.append(time.perf_counter() - began)
+    assert max(times) < 0.25 + 0.25
+    assert sorted(times)[-3] < 0.05  # the others do not wait at all
+    assert cloud.calls() == ["s3.GET"]
 
 
 def test_bulk_has_an_etag_and_no_streams(filled: Cloud) -> None:
@@ -185,7 +229,7 @@ def test_a_cold_start_under_a_stop_is_stopped_at_once(filled: Cloud) -> None:
     assert filled.ask("POST", BULK, {"context": {}})["statusCode"] == 429
 
 
-def test_s3_that_is_away_changes_no_answer(filled: Cloud) -> None:
+def test_f17_s3_that_is_away_changes_no_answer(filled: Cloud) -> None:
     before = filled.evaluate("a")
     filled.is_down = True
     slow = 0
@@ -197,9 +241,7 @@ def test_s3_that_is_away_changes_no_answer(filled: Cloud) -> None:
     assert slow < 10  # one in a hundred: the 99th percentile is as it was
 
 
-def test_a_black_hole_holds_up_one_call_for_a_moment(filled: Cloud) -> None:
-    from burgee.testing.aws.emulators import black_hole
-
+def test_f10_a_black_hole_holds_up_one_call_for_a_moment(filled: Cloud) -> None:
     filled.evaluate("a")
     with black_hole() as url:
         filled.environment["AWS_ENDPOINT_URL"] = url

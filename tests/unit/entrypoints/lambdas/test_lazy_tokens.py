@@ -58,7 +58,7 @@ def test_without_another_issuer_no_token_is_believed() -> None:
         LazyTokens(None, clock=lambda: NOW).verify(token())
 
 
-def test_a_failure_is_forgotten_after_a_moment() -> None:
+def test_f15_a_failure_is_forgotten_after_a_moment() -> None:
     keys = Keys()
     keys.fails = 3
     for _ in range(3):
@@ -74,7 +74,7 @@ def test_a_key_that_is_no_key_is_a_failure_too() -> None:
         tokens.verify(token())
 
 
-def test_a_known_key_outlives_failures_and_is_replaced_by_a_new_one() -> None:
+def test_f15_a_known_key_outlives_failures_and_is_replaced_by_a_new_one() -> None:
     keys = Keys()
     keys.tokens.verify(token())
     generation = keys.tokens.generation()

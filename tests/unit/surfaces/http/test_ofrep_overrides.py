@@ -12,6 +12,7 @@ from burgee.adapters.memory_overrides import MemoryOverrideStore
 from burgee.bootstrap import open_application
 from burgee.model.flag import FlagStatus
 from burgee.service.access import Role
+from burgee.service.applied_overrides import UNSURE
 from burgee.service.overrides import OverrideDraft
 from burgee.service.services import Services
 from burgee.settings import Settings
@@ -138,11 +139,20 @@ class TestOneFlag:
         override(services)
         assert client.post(f"{ONE}/none", json={"context": {"targetingKey": "u"}}).status_code == 404
 
-    def test_the_store_may_be_away(self, client: httpx.Client, services: Services) -> None:
+    def test_f10_the_store_may_be_away_and_answers_without_it_are_marked(
+        self, client: httpx.Client, services: Services
+    ) -> None:
         override(services)
         KEPT[0].fails = True
-        assert single(client) == PLAIN
-        assert flag_of(bulk(client)) == PLAIN
+        assert single(client) == {**PLAIN, "metadata": {"owner": "us", **UNSURE}}
+        every = bulk(client)
+        assert flag_of(every) == PLAIN
+        assert every.json()["metadata"]["stale"] is True
+        assert "etag" not in every.headers
+        KEPT[0].fails = False
+        again = bulk(client)
+        assert "stale" not in again.json()["metadata"]
+        assert again.headers["etag"]
 
 
 class TestReads:
