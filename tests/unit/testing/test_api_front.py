@@ -84,7 +84,8 @@ def test_bytes_survive_both_ways(front: Open, kind: Kind) -> None:
     }
     function = Function(answer)
     response = front(function, kind=kind).put("/x", content=content)
-    assert response.content == content
+    # A REST API without binary media types decodes no answer.
+    assert response.content == (base64.b64encode(content) if kind is Kind.REST else content)
     assert base64.b64decode(function.events[0]["body"]) == content
 
 

@@ -3,21 +3,22 @@
 docs/decisions/0042-evaluation-on-lambda.md says why each import stands where it stands; a test holds them.
 """
 
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from burgee.adapters.aws.credentials import CredentialSource
-from burgee.adapters.aws.emf import ADMITTED, REFUSED, SNAPSHOT_AGE, Emf
+from burgee.adapters.aws.emf import ADMITTED, ERRORS, REFUSED, SNAPSHOT_AGE, Emf
 from burgee.adapters.kept_snapshot import KeptSnapshot
 from burgee.adapters.usage_lines import UsageLog
 from burgee.engine.program import Program, compile_program
 from burgee.entrypoints.lambdas.evaluate_settings import read_evaluate_settings
 from burgee.entrypoints.lambdas.lazy_tokens import LazyTokens
-from burgee.errors import MalformedError
 from burgee.formats.strict_json import encode
 from burgee.model.flag import Flag
+from burgee.model.limits import DEFAULT_LIMITS
 from burgee.model.override import Override
 from burgee.model.snapshot import Snapshot
 from burgee.service.applied_overrides import AppliedOverrides
@@ -27,18 +28,24 @@ from burgee.service.sdk_key_verifier import SdkKeyVerifier
 from burgee.service.snapshot_following import SnapshotFollower
 from burgee.service.snapshot_names import ALL, set_object
 from burgee.service.usage import Usage
-from burgee.surfaces.http.answer import Answer
+from burgee.surfaces.http.answer import Answer, json_answer
 from burgee.surfaces.http.counters import Counters, SharedCounters
 from burgee.surfaces.http.evaluation_only import EvaluationOnly
+from burgee.surfaces.http.gateway import refusal
 from burgee.surfaces.http.ofrep import Ofrep
-from burgee.surfaces.lambda_events import is_http, read_event, write_answer
+from burgee.surfaces.lambda_answers import AnswerTooLongError, write_answer
+from burgee.surfaces.lambda_events import HttpRequest, NoRequestError, is_http, kind_of, read_event
 
 if TYPE_CHECKING:
     from burgee.adapters.aws.dynamodb_reads import DynamoOverrideReads
     from burgee.ports.snapshots import SnapshotSource
     from burgee.surfaces.http.cors import Cors
 
+_log = logging.getLogger("burgee.evaluate")
+
 USAGE_SECONDS = 60.0
+_TOO_LONG = "the answer is longer than Lambda lets through: accept gzip, or narrow it with Flagd-Selector"
+
 METRIC_SECONDS = 60.0
 """How often a busy sandbox writes its metrics to the log; one that turns stale does so at once."""
 
@@ -111,22 +118,43 @@ class Evaluation:
         self._account()
         if not is_http(event):
             return dict(_as_json(self.follower.state()))
+        kind, is_head = kind_of(event), False
+        fields: tuple[tuple[bytes, bytes], ...] = ()
         try:
             request = read_event(event)
-        except (MalformedError, KeyError, TypeError, AttributeError) as error:
-            words = encode({"errorDetails": f"the event is no request: {error}"})
-            return {
-                "statusCode": 400,
-                "headers": {"content-type": "application/json"},
-                "body": words.decode(),
-            }
-        kind, method, path, query, headers, body, _ = request
-        answer = self._preflight(method, headers) or self._api.answer(method, path, query, headers, body)
+            is_head, fields = request.method == "HEAD", self._cors_fields(request.headers)
+            answer = self._answer(request)
+        except NoRequestError as error:
+            answer = json_answer(400, encode({"errorDetails": str(error)}))
+        except Exception as error:
+            # Its words can quote what was sent.
+            _log.error("request.failed: %s", _described(error))
+            answer = json_answer(500, encode({"errorDetails": "an error of ours"}))
+        self._note(answer.status)
+        try:
+            return write_answer(
+                kind, answer.status, (*answer.headers, *fields), b"" if is_head else answer.body
+            )
+        except AnswerTooLongError:
+            answer = json_answer(413, encode({"errorCode": "GENERAL", "errorDetails": _TOO_LONG}))
+            return write_answer(kind, answer.status, (*answer.headers, *fields), answer.body)
+
+    def _note(self, status: int) -> None:
         self._answered += 1
-        self._refused += answer.status == 429
+        self._refused += status == 429
+        if status >= 500:
+            self._emf.emit((ERRORS, 1))
         self._count()
-        fields = (*answer.headers, *self._cors_fields(headers))
-        return write_answer(kind, answer.status, fields, b"" if method == "HEAD" else answer.body)
+
+    def _answer(self, request: HttpRequest) -> Answer:
+        headers = request.headers
+        if refused := refusal(request, DEFAULT_LIMITS):
+            return refused
+        if request.method == "OPTIONS" and self._cors_fields(headers):
+            from burgee.surfaces.http.cors import PREFLIGHT
+
+            return Answer(200, PREFLIGHT)
+        return self._api.answer(request.method, request.path, request.query, headers, request.body)
 
     # -- overrides, read when the filter of the snapshot names a subject
 
@@ -219,13 +247,6 @@ class Evaluation:
 
     # -- pages of other sites
 
-    def _preflight(self, method: str, headers: dict[bytes, bytes]) -> Answer | None:
-        if method != "OPTIONS" or not self._cors_fields(headers):
-            return None
-        from burgee.surfaces.http.cors import PREFLIGHT
-
-        return Answer(200, PREFLIGHT)
-
     def _cors_fields(self, headers: dict[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
         """Nothing without the setting, and its module only for a page that calls."""
         if not self._settings.cors_origins:
@@ -263,6 +284,15 @@ class Evaluation:
     def _report_counts(self, line: str) -> None:
         self._count_at = self._clock() + USAGE_SECONDS
         self._report(line)
+
+
+def _described(error: Exception) -> str:
+    """What `error` is and where it was raised, and none of its words."""
+    from traceback import extract_tb
+
+    frames = extract_tb(error.__traceback__)[-8:]
+    places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames]
+    return f"{type(error).__name__} at {' < '.join(reversed(places))}"
 
 
 _running: Evaluation | None = None

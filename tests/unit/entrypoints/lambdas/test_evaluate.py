@@ -5,11 +5,13 @@ import gzip
 import json
 import time
 
+import msgspec
 import pytest
 
 from burgee.model.flag import FlagStatus
 from burgee.model.override import Override
 from burgee.service.snapshot_following import LOOK_SECONDS
+from burgee.surfaces.http.evaluation_only import EvaluationOnly
 from burgee.testing.aws.evaluation_cloud import CLIENT_KEY, OBJECT, SERVER_KEY, WEB_KEY, Cloud
 
 BULK = "/ofrep/v1/evaluate/flags"
@@ -261,6 +263,49 @@ def test_an_event_that_is_broken_is_refused(filled: Cloud) -> None:
     event = {"requestContext": {"http": {"method": "POST"}}, "body": "not base64!", "isBase64Encoded": True}
     assert filled.start().handle(event)["statusCode"] == 400
     assert filled.start().handle({"requestContext": {"http": {}}})["statusCode"] == 400
+
+
+def test_what_the_gateway_let_through_is_held_to_the_same_limits_as_on_a_server(filled: Cloud) -> None:
+    long = filled.ask("POST", BULK + "/" + "k" * 4_096, {})
+    assert (long["statusCode"], long["headers"]["content-type"]) == (414, "application/problem+json")
+    assert filled.ask("POST", BULK, {}, x_a="v" * 16_384)["statusCode"] == 431
+
+
+def test_an_error_of_ours_is_said_in_json_and_counted_and_quotes_nothing(
+    filled: Cloud, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    filled.environment["BURGEE_CORS_ORIGINS"] = "https://app.example.com"
+    filled.evaluate("a")
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("of ada@example.com")
+
+    monkeypatch.setattr(EvaluationOnly, "answer", fail)
+    answer = filled.ask("POST", BULK, {"context": {}}, origin="https://app.example.com")
+    assert (answer["statusCode"], answer["headers"]["content-type"]) == (500, "application/json")
+    assert answer["headers"]["access-control-allow-origin"] == "https://app.example.com"
+    assert [each["Errors"] for each in filled.reports if "Errors" in each] == [1]
+    assert "RuntimeError at test_evaluate.py" in caplog.text
+    assert "ada" not in caplog.text + json.dumps(filled.reports) + answer["body"]
+
+
+def test_an_answer_that_is_too_long_says_so_and_gzip_helps(cloud: Cloud) -> None:
+    program = cloud.content.publish("default", *[f"{'f' * 100}{number}" for number in range(9_000)])
+    flags = tuple(
+        msgspec.structs.replace(flag, variants={"on": "v" * 700, "off": ""}) for flag in program.flags
+    )
+    cloud.put(msgspec.structs.replace(program, flags=flags))
+    answer = cloud.ask("POST", BULK, {"context": {}})
+    assert answer["statusCode"] == 413
+    assert "gzip" in json.loads(answer["body"])["errorDetails"]
+    shorter = cloud.ask("POST", BULK, {"context": {}}, accept_encoding="gzip")
+    assert (shorter["statusCode"], shorter["headers"]["content-encoding"]) == (200, "gzip")
+
+
+def test_a_503_is_counted_as_an_error(filled: Cloud) -> None:
+    filled.is_down = True
+    assert filled.ask("POST", BULK, {"context": {}})["statusCode"] == 503
+    assert [each["Errors"] for each in filled.reports if "Errors" in each] == [1]
 
 
 @pytest.mark.parametrize(("size", "status"), [(256 * 1024, 400), (256 * 1024 + 1, 413)])
