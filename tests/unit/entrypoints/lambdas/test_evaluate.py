@@ -13,6 +13,7 @@ from burgee.model.override import Override
 from burgee.service.snapshot_following import LOOK_SECONDS
 from burgee.surfaces.http.evaluation_only import EvaluationOnly
 from burgee.testing.aws.evaluation_cloud import CLIENT_KEY, OBJECT, SERVER_KEY, WEB_KEY, Cloud
+from burgee.testing.token_workshop import public_pem_of, signed
 
 BULK = "/ofrep/v1/evaluate/flags"
 EVALUATION = "/users/ada/feature-flags/evaluation"
@@ -332,6 +333,79 @@ def test_counts_are_written_at_the_first_evaluation_and_then_once_a_minute(fille
     for _ in range(61):
         filled.evaluate("a")
         filled.now += 1
-    lines = [each["counts"] for each in filled.reports if each.get("burgee") == "usage"]
+    lines = [each["counts"] for each in filled.reports if each.get("counts")]
     assert [sum(count["count"] for count in counts) for counts in lines] == [1, 60]
     assert lines[0][0]["flagKey"] == "a"
+
+
+def limited(cloud: Cloud, **settings: str) -> None:
+    """Start anew with a limit of two evaluations a minute."""
+    cloud.environment |= {"BURGEE_EVALUATION_LIMIT": "2", **settings}
+    cloud.start()
+
+
+def test_over_its_limit_a_sandbox_answers_429_in_the_words_of_each_route(filled: Cloud) -> None:
+    limited(filled)
+    assert [filled.ask("POST", BULK, {"context": {}})["statusCode"] for _ in range(2)] == [200, 200]
+    filled.now += 20
+    bulk = filled.ask("POST", BULK, {"context": {}})
+    assert (bulk["statusCode"], bulk["headers"]["retry-after"]) == (429, "40")
+    assert (bulk["headers"]["ratelimit-limit"], bulk["headers"]["ratelimit-remaining"]) == ("2", "0")
+    assert json.loads(bulk["body"]) == {"errorDetails": "the request budget is used up"}
+    single = filled.ask("POST", BULK + "/a", {"context": {}})
+    assert (single["statusCode"], single["body"]) == (429, bulk["body"])
+    simple = filled.ask("GET", EVALUATION)
+    assert (simple["statusCode"], simple["headers"]["retry-after"]) == (429, "40")
+    assert json.loads(simple["body"]) == {"message": "the request budget is used up"}
+    filled.now += 40
+    assert filled.evaluate("a")["value"] is True
+
+
+def test_who_may_not_evaluate_and_who_reads_definitions_cost_nothing_of_the_limit(filled: Cloud) -> None:
+    limited(filled)
+    for _ in range(5):
+        assert filled.ask("POST", BULK, {"context": {}}, token="wrong")["statusCode"] == 401
+        assert filled.ask("GET", EVALUATION, token=WEB_KEY)["statusCode"] == 403
+        assert filled.ask("GET", "/v1/flags")["statusCode"] == 200
+    assert [filled.ask("GET", EVALUATION)["statusCode"] for _ in range(3)] == [200, 200, 429]
+
+
+def test_what_would_be_refused_passes_while_it_is_only_observed(filled: Cloud) -> None:
+    limited(filled, BURGEE_BUDGET_MODE="observe")
+    assert {filled.ask("POST", BULK, {"context": {}})["statusCode"] for _ in range(5)} == {200}
+
+
+def test_evaluations_of_the_simple_routes_are_counted_too(filled: Cloud) -> None:
+    filled.ask("GET", EVALUATION)
+    filled.now += 60
+    filled.ask("GET", "/users/ada/feature-flags/id-b/evaluation")
+    counts = [
+        [(one["flagKey"], one["count"]) for one in each["counts"]]
+        for each in filled.reports
+        if each.get("counts")
+    ]
+    assert [sorted(each) for each in counts] == [[("a", 1), ("b", 1)], [("b", 1)]]
+
+
+def test_when_keys_were_used_is_written_at_the_first_use_and_then_once_a_minute(filled: Cloud) -> None:
+    began = filled.now
+    for _ in range(61):
+        filled.evaluate("a")
+        filled.ask("GET", "/v1/flags", token=WEB_KEY)
+        filled.ask("POST", BULK, {"context": {}}, token="bgs_" + "0" * 16 + "_" + "x" * 43)
+        filled.now += 1
+    lines = [each["keys"] for each in filled.reports if each.get("keys")]
+    assert lines[0] == {"0" * 16: began}
+    assert lines[1] == {"0" * 16: began + 60, "2" * 16: began + 59}
+    assert SERVER_KEY not in json.dumps(filled.reports)
+
+
+def test_the_cookie_of_the_source_carries_a_token_as_it_does_in_management(filled: Cloud) -> None:
+    now = int(filled.now)
+    token = signed({"userId": "ada", "exp": now + 60, "iat": now}, key="one")
+    filled.environment["BURGEE_PUBLIC_KEY"] = public_pem_of("one").decode()
+    for environment, cookie in (("", "rds-session-development"), ("PRODUCTION", "rds-session")):
+        filled.environment["ENVIRONMENT"] = environment
+        filled.start()
+        assert filled.ask("GET", EVALUATION, token="", cookie=f"{cookie}={token}")["statusCode"] == 200
+        assert filled.ask("GET", EVALUATION, token="", cookie=f"other={token}")["statusCode"] == 401

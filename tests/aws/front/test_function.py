@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("mangum")
+
 from burgee.surfaces.http import function
 from burgee.surfaces.lambda_answers import write_answer
 from burgee.surfaces.lambda_events import NoRequestError, read_event
 from burgee.testing.aws.front_events import Kind, Request, Route, balancer_event, rest_event, v2_event
+
+pytestmark = pytest.mark.aws
 
 ROUTE = Route("ANY", "/{proxy+}", None)
 KINDS = ["rest", "http", "url", "balancer", "balancer-single"]
