@@ -10,11 +10,13 @@ is written all the same); 400 for what it cannot understand, 503 where nothing c
 import contextlib
 import logging
 import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from burgee.adapters.aws.emf import ERRORS, Emf
 from burgee.bootstrap import open_application
 from burgee.errors import ConfigurationError, InvalidInputError, PartlyDoneError, UnavailableError
 from burgee.model.budget import BudgetScope, BudgetState
@@ -27,6 +29,7 @@ from burgee.surfaces.http.budget_routes import BUDGET_OPERATIONS
 from burgee.surfaces.http.cors import Cors, CorsLayer
 from burgee.surfaces.http.function import HttpFunction, problem_for
 from burgee.surfaces.http.rds import RDS_OPERATIONS
+from burgee.surfaces.lambda_events import is_http
 
 _log = logging.getLogger("burgee.limiter")
 
@@ -51,21 +54,35 @@ class Limiter:
         if not self._settings.limited:
             raise ConfigurationError("BURGEE_LIMITED_FUNCTIONS: the limiter needs the functions to limit")
         self._stack = contextlib.ExitStack()
+        self._emf = Emf(environment.get("AWS_LAMBDA_FUNCTION_NAME", "limiter"), clock=time.time)
         self._services: Services | None = None
         self._http: HttpFunction | None = None
         self._open()
 
-    def __call__(self, event: Mapping[str, Any], context: object) -> dict[str, Any]:
-        """The answer to one event."""
-        is_http = "requestContext" in event or "httpMethod" in event
+    def __call__(self, event: object, context: object) -> dict[str, Any]:
+        """The answer to one event, which whoever may invoke the function has made up as he likes."""
+        answer = self._answer(event, context)
+        status = int(answer["statusCode"])
+        if is_http(event):
+            self._emf.answered(status)
+        elif status >= 500 or answer.get("failed"):
+            self._emf.emit((ERRORS, 1))
+        return answer
+
+    def _answer(self, event: object, context: object) -> dict[str, Any]:
+        is_request = is_http(event)
         if self._services is None:
             self._open()
         if self._services is None or self._http is None:
             words = "the store cannot answer now"
-            return problem_for(event, 503, words, (b"retry-after", b"1")) if is_http else _refusal(503, words)
+            return (
+                problem_for(event, 503, words, (b"retry-after", b"1")) if is_request else _refusal(503, words)
+            )
         self._services.access.await_keys()
         try:
-            return self._http(event, context) if is_http else self._invoked(event, context)
+            if is_request:
+                return self._http(event, context)
+            return self._invoked(event if isinstance(event, dict) else {}, context)
         finally:
             self._services.flush()
 
@@ -159,7 +176,7 @@ if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # on Lambda: initialisation has more
     _limiter = Limiter(os.environ)
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+def handler(event: object, context: object) -> dict[str, Any]:
     """What Lambda calls."""
     global _limiter
     if _limiter is None:
