@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import ssl
 
+    from burgee.adapters.aws.authorities import Authorities
+
 LARGEST_HEAD_BYTES = 64 * 1024
 LARGEST_BODY_BYTES = 64 * 1024 * 1024
 IDLE_SECONDS = 5.0
@@ -78,11 +80,11 @@ class HttpConnection:
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - a value without state
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
-        tls: "Callable[[], ssl.SSLContext] | None" = None,
+        authorities: "Authorities | None" = None,
     ) -> None:
         self.origin = origin
         self._timeouts, self._monotonic, self._wall = timeouts, monotonic, wall
-        self._tls = tls if tls is not None else _default_tls
+        self._authorities = authorities
         self._socket: socket.socket | None = None
         self._used_at = (0.0, 0.0)
 
@@ -137,19 +139,38 @@ class HttpConnection:
         return kept
 
     def _open(self, deadline: float) -> socket.socket:
-        origin = self.origin
+        made = self._connected(deadline)
+        if self.origin.is_tls:
+            made = self._verified(made, deadline)
+        self._socket = made
+        return made
+
+    def _connected(self, deadline: float) -> socket.socket:
         wait = min(self._timeouts.connect, self._left(deadline))
-        made = socket.create_connection((origin.host, origin.port), timeout=wait)
+        made = socket.create_connection((self.origin.host, self.origin.port), timeout=wait)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return made
+
+    def _verified(self, made: socket.socket, deadline: float) -> socket.socket:
+        from ssl import SSLCertVerificationError
+
+        from burgee.adapters.aws.authorities import authorities
+
+        trusted = self._authorities if self._authorities is not None else authorities()
         try:
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if origin.is_tls:
-                self._limit(made, deadline)
-                made = self._tls().wrap_socket(made, server_hostname=origin.host)
+            return self._secured(made, trusted.context(), deadline)
+        except SSLCertVerificationError:
+            if not trusted.widen():
+                raise
+        return self._secured(self._connected(deadline), trusted.context(), deadline)
+
+    def _secured(self, made: socket.socket, context: "ssl.SSLContext", deadline: float) -> socket.socket:
+        try:
+            self._limit(made, deadline)
+            return context.wrap_socket(made, server_hostname=self.origin.host)
         except BaseException:
             made.close()
             raise
-        self._socket = made
-        return made
 
     def _limit(self, connected: socket.socket, deadline: float) -> None:
         connected.settimeout(min(self._timeouts.read, self._left(deadline)))
@@ -264,11 +285,3 @@ def _is_over(connected: socket.socket) -> bool:
     except OSError:
         return True
     return not seen or type(connected) is socket.socket
-
-
-def _default_tls() -> "ssl.SSLContext":
-    """Reading the authorities is 17 ms: AWS_CA_BUNDLE may name a file with fewer of them."""
-    import os
-    import ssl
-
-    return ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)
