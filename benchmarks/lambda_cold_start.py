@@ -1,25 +1,34 @@
 """The evaluation function from process start to its first answer, beside a bare handler and boto3.
 
 Every process imports `awslambdaric.bootstrap`, as Lambda's runtime does, then its handler, and answers one
-event of API Gateway. All but the bare one read one object from a stub of S3 first.
+event of API Gateway. All but the bare one read one object from a stub of S3 first; one of Burgee's two does
+so over TLS, as on AWS, with the authorities that vouch for AWS (and that of the stub beside them) to read.
 """
 
 import json
 import os
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from report import Budget, table
 from shapes import SHAPES, flagd_rule
 
+from burgee.adapters.aws.authorities import AMAZON_ROOTS
 from burgee.formats import snapshot as snapshots
 from burgee.model.flag import Flag
 from burgee.model.flag_set import FlagSet
@@ -68,7 +77,12 @@ def handler(event, context):
 
 
 def run(*, quick: bool, source: Path) -> list[Budget]:
-    with TemporaryDirectory() as folder, stub_s3(_object()) as port:
+    content = _object()
+    with (
+        TemporaryDirectory() as folder,
+        stub_s3(content) as port,
+        stub_s3(content, tls=certificate(Path(folder))) as tls_port,
+    ):
         event = Path(folder) / "event.json"
         event.write_text(json.dumps(EVENT))
         environment = {
@@ -84,20 +98,26 @@ def run(*, quick: bool, source: Path) -> list[Budget]:
             "BURGEE_SNAPSHOT_BUCKET": "flags-bucket",
             "POWERTOOLS_METRICS_NAMESPACE": "x",
         }
-        programs = {
-            "bare handler": BARE,
-            "Burgee, 100 flags with rules": OURS,
-            "boto3 and powertools": USUAL,
+        secure = {
+            "AWS_ENDPOINT_URL": f"https://127.0.0.1:{tls_port}",
+            "AWS_CA_BUNDLE": f"{folder}/authorities.pem",
+        }
+        programs: dict[str, tuple[str, dict[str, str]]] = {
+            "bare handler": (BARE, {}),
+            "Burgee, 100 flags with rules": (OURS, {}),
+            "boto3 and powertools": (USUAL, {}),
+            "Burgee, S3 over TLS": (OURS, secure),
         }
         taken: dict[str, list[float]] = {name: [] for name in programs}
         for warm in [False] + [True] * (7 if quick else 31):
-            for name, program in programs.items():
+            for name, (program, more) in programs.items():
                 with TemporaryDirectory() as own:
-                    cpu = _cpu(HEAD.format(event=str(event)) + program + TAIL, {**environment, "TMPDIR": own})
+                    whole = HEAD.format(event=str(event)) + program + TAIL
+                    cpu = _cpu(whole, {**environment, **more, "TMPDIR": own})
                 if warm:
                     taken[name].append(cpu)
     middle = {name: statistics.median(each) for name, each in taken.items()}
-    bare, ours, usual = middle.values()
+    bare, ours, usual, secured = middle.values()
     rows = [
         [name, f"{each:.0f}", f"{min(taken[name]):.0f}", f"{each / bare:.2f}"]
         for name, each in middle.items()
@@ -108,6 +128,12 @@ def run(*, quick: bool, source: Path) -> list[Budget]:
         Budget(
             f"evaluation on Lambda, first answer (where a bare handler is {BARE_MS} ms)",
             ours / bare * BARE_MS,
+            at_most=AT_MOST_MS,
+            unit=" ms",
+        ),
+        Budget(
+            "evaluation on Lambda, first answer, S3 over TLS",
+            secured / bare * BARE_MS,
             at_most=AT_MOST_MS,
             unit=" ms",
         ),
@@ -145,8 +171,36 @@ def _object() -> bytes:
     return snapshots.encode(snapshots.Archive(generation=1, sets=(one,), keys=(key,)))
 
 
+def certificate(folder: Path) -> ssl.SSLContext:
+    """A server's side of TLS for 127.0.0.1, whose authority stands in `authorities.pem` beside AWS's."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "stub of S3")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    own = made.public_bytes(serialization.Encoding.PEM)
+    (folder / "authorities.pem").write_bytes(Path(AMAZON_ROOTS).read_bytes() + own)
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "server.pem").write_bytes(own + secret)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem")
+    return context
+
+
 @contextmanager
-def stub_s3(content: bytes) -> Iterator[int]:
+def stub_s3(content: bytes, *, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     """The port of somebody who answers every request with `content`."""
     listening = socket.create_server(("127.0.0.1", 0))
     head = (
@@ -160,9 +214,12 @@ def stub_s3(content: bytes) -> Iterator[int]:
                 connected, _ = listening.accept()
             except OSError:
                 return
-            with connected:
-                while connected.recv(65_536):
-                    connected.sendall(head + content)
+            with (
+                suppress(OSError),
+                tls.wrap_socket(connected, server_side=True) if tls else connected as each,
+            ):
+                while each.recv(65_536):
+                    each.sendall(head + content)
 
     threading.Thread(target=serve, daemon=True).start()
     try:

@@ -14,6 +14,7 @@ from burgee.model.budget import MAX_LIMIT, SEED_LIMIT, BudgetMode, BudgetRules, 
 from burgee.model.flag_set import FractionalGeneration
 from burgee.model.limited_function import LimitedFunction, read_limited_functions
 from burgee.model.limits import DEFAULT_LIMITS, Limits
+from burgee.model.source_names import FORMER_NAMES, key_parameter_of, session_cookie_of
 from burgee.surfaces.http.origins import read_origins
 from burgee.surfaces.http.proxies import TrustedProxies
 
@@ -100,7 +101,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         values: dict[str, Any] = {}
         for field, read in _READERS.items():
             name = f"BURGEE_{field.upper()}"
-            text = env.get(name, "") or env.get(_FORMER_NAMES.get(field, ""), "")
+            text = env.get(name, "") or env.get(FORMER_NAMES.get(field, ""), "")
             if not text.strip():
                 continue
             try:
@@ -142,7 +143,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             return self.session_cookie_name
         if not (self.environment or self.public_key or self.jwks_url or self.key_parameter):
             return ""
-        return _COOKIES.get(self.environment, "rds-session-development")
+        return session_cookie_of(self.environment)
 
     @property
     def key_parameter(self) -> str:
@@ -154,7 +155,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             return self.public_key_parameter
         if not self.is_dynamodb or not self.environment:
             return ""
-        return _KEY_PARAMETERS.get(self.environment, "publickey")
+        return key_parameter_of(self.environment)
 
     @property
     def limited(self) -> tuple[LimitedFunction, ...]:
@@ -331,20 +332,6 @@ def _table_name(text: str) -> str:
 
 
 _PORT = _number(0, 65_535)
-
-_FORMER_NAMES = {
-    "environment": "ENVIRONMENT",
-    "session_cookie_name": "SESSION_COOKIE_NAME",
-    "public_key_parameter": "RDS_BACKEND_PUBLIC_KEY_NAME",
-}
-"""Names of the Real-Dev-Squad backend, so that its environment can be taken over as it is."""
-
-_COOKIES = {"PRODUCTION": "rds-session", "DEVELOPMENT": "rds-session-staging"}
-
-_KEY_PARAMETERS = {
-    "PRODUCTION": "PROD_RDS_BACKEND_PUBLIC_KEY",
-    "DEVELOPMENT": "STAGING_RDS_BACKEND_PUBLIC_KEY",
-}
 
 _READERS: dict[str, Callable[[str], Any]] = {
     "data": str,

@@ -15,6 +15,7 @@ import pytest
 for _name in ("boto3", "moto", "mangum", "awslambdaric"):
     pytest.importorskip(_name)
 
+from burgee.formats.usage_lines import key_use_lines  # noqa: E402
 from burgee.testing.aws.calls import Recorder  # noqa: E402
 from burgee.testing.aws.emulators import ENVIRONMENT, client_of  # noqa: E402
 from burgee.testing.aws.functions import create_functions  # noqa: E402
@@ -286,11 +287,14 @@ def _counts(running: Running) -> None:
     message = {
         "messageType": "DATA_MESSAGE",
         "logGroup": "g",
-        "logEvents": [{"id": "1", "timestamp": 0, "message": line}],
+        "logEvents": [
+            {"id": "1", "timestamp": 0, "message": line},
+            {"id": "2", "timestamp": 0, "message": next(key_use_lines({"0" * 16: time.time()}))},
+        ],
     }
     data = base64.b64encode(gzip.compress(json.dumps(message).encode())).decode()
     answered = running.functions["UsageFunction"].invoke({"awslogs": {"data": data}})
-    assert answered.payload == {"outcomes": 1}, answered
+    assert answered.payload == {"outcomes": 1, "keys": 1}, answered
 
 
 def _brake(running: Running) -> None:

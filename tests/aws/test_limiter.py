@@ -324,12 +324,19 @@ def test_invoked_directly_a_scope_and_a_reason_may_be_given(stage: Stage, limite
         {"intValue": 0, "scope": 1},
         {"intValue": 0, "reason": "x" * 501},
         {"intValue": 0, "reason": 5},
+        {"intValue": 10**400},
+        {"intValue": 0, "scope": ["all"]},
+        {"intValue": 0, "reason": "\ud800"},
         {"intvalue": 0},
+        {"requestContext": {}, "cause": 5},
+        None,
+        [],
+        0,
+        "0",
+        ["intValue"],
     ],
 )
-def test_an_invocation_that_means_nothing_changes_nothing(
-    stage: Stage, limiter: Limiter, event: dict[str, Any]
-) -> None:
+def test_an_invocation_that_means_nothing_changes_nothing(stage: Stage, limiter: Limiter, event: Any) -> None:
     assert limiter(event, Context())["statusCode"] == 400
     assert (stage.value, stage.concurrency) == (1000, (None, None, None))
 
@@ -355,6 +362,18 @@ def test_row_87_a_stop_that_reached_some_functions_only_says_so(
     assert (reset["statusCode"], json.loads(reset["body"]), stage.value) == (500, {"message": words}, 5)
     for name in {*NAMES[:2]} - set(gone):
         assert concurrency_of(stage.functions, name) is None
+
+
+def test_what_could_not_be_done_sounds_the_alarm(
+    stage: Stage, limiter: Limiter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.functions.delete_function(FunctionName="manage")
+    assert limiter({"intValue": 0}, Context())["statusCode"] == 207
+    assert limiter({"intValue": "no"}, Context())["statusCode"] == 400
+    assert limiter(rest("PATCH", STOP, bearer=token()), Context())["statusCode"] == 500
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert [(line.get("Errors"), line.get("Admitted")) for line in lines] == [(1, None), (1, 1)]
+    assert {line["Function"] for line in lines} == {"limiter"}
 
 
 def test_row_81_a_counter_that_cannot_be_written_lifts_nothing(stage: Stage, limiter: Limiter) -> None:

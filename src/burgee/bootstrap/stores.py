@@ -1,6 +1,7 @@
 """The stores that settings name: in memory, in a data folder, or in DynamoDB."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from burgee.adapters.data_folder import DataFolder, open_data_folder
@@ -121,6 +122,15 @@ def open_usage_store(settings: Settings) -> UsageStore:
     from burgee.adapters.dynamodb.usage import DynamoUsageStore
 
     return DynamoUsageStore(dynamodb_client(), _names(settings))
+
+
+def open_key_uses(settings: Settings) -> Callable[[Mapping[str, float]], None]:
+    """Where the last uses of SDK keys are noted, for who does nothing else; nowhere but on DynamoDB."""
+    if not settings.is_dynamodb:
+        return lambda _: None
+    from burgee.adapters.dynamodb.open import open_dynamodb_stores
+
+    return open_dynamodb_stores(_names(settings), time.time, adopt=False).sdk_keys.note_sdk_key_uses
 
 
 def _names(settings: Settings) -> "TableNames":

@@ -14,7 +14,7 @@ _BASE = re.compile(r"(?:/[A-Za-z0-9$._~-]+)*", re.ASCII)
 
 def mount_of(event: Mapping[str, Any], context: Mapping[str, Any]) -> tuple[str, str]:
     """For an event in the form of a REST API: what stands before our paths, and our path as it was sent."""
-    path, whole = str(event.get("path") or "/"), str(context.get("path") or "")
+    path, whole = _text(event.get("path")) or "/", _text(context.get("path"))
     if path == "/" and whole.rstrip("/"):
         return _usable(whole.rstrip("/"), path)
     if whole != path and whole.endswith(path):
@@ -37,6 +37,10 @@ def _filled(event: Mapping[str, Any]) -> str | None:
         for placeholder in (f"{{{name}+}}", f"{{{name}}}"):
             resource = resource.replace(placeholder, str(value))
     return resource
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _same(sent: str, wanted: str) -> bool:

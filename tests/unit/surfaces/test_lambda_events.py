@@ -1,12 +1,14 @@
 """Events of every sender are one kind of request, and each gets its answer in its own form."""
 
 import base64
+import os
+import random
 from typing import Any
 
 import pytest
 
-from burgee.errors import MalformedError
-from burgee.surfaces.lambda_events import EventKind, is_http, read_event, write_answer
+from burgee.surfaces.lambda_answers import write_answer
+from burgee.surfaces.lambda_events import EventKind, NoRequestError, is_http, read_event
 
 
 def rest(**changes: Any) -> dict[str, Any]:
@@ -140,7 +142,7 @@ def test_a_plain_body_is_its_text_and_none_is_none() -> None:
 
 
 def test_base64_that_is_none_is_refused() -> None:
-    with pytest.raises(MalformedError):
+    with pytest.raises(NoRequestError):
         read_event(http(body="not base64!", isBase64Encoded=True))
 
 
@@ -214,3 +216,82 @@ def test_what_is_no_text_goes_as_base64(headers: tuple[tuple[bytes, bytes], ...]
     answer = write_answer(EventKind.HTTP, 200, headers, body)
     assert answer["isBase64Encoded"]
     assert base64.b64decode(answer["body"]) == body
+
+
+def test_what_would_be_compressed_for_a_rest_api_is_not() -> None:
+    """It hands base64 on as it stands, but where its owner has declared every media type binary."""
+    headers = {"Accept-Encoding": "gzip", "X-A": "1"}
+    event = rest(headers=headers, multiValueHeaders={name: [value] for name, value in headers.items()})
+    assert read_event(event).headers == {b"x-a": b"1"}
+    assert read_event(http(headers=headers)).headers[b"accept-encoding"] == b"gzip"
+    assert read_event(alb(headers=headers)).headers[b"accept-encoding"] == b"gzip"
+
+
+@pytest.mark.parametrize("event", [rest(), http(), alb(), alb_multi()], ids=["rest", "http", "alb", "multi"])
+@pytest.mark.parametrize("flag", [False, None, "false", 1, "true"])
+def test_only_true_means_base64(event: dict[str, Any], flag: object) -> None:
+    assert read_event({**event, "body": "YQ==", "isBase64Encoded": flag}).body == b"YQ=="
+
+
+@pytest.mark.parametrize("body", [None, "", 0, False])
+def test_no_body_that_is_said_to_be_base64_is_none(body: object) -> None:
+    assert read_event(http(body=body, isBase64Encoded=True)).body == b""
+
+
+def test_half_a_character_is_no_utf_8_and_breaks_nothing() -> None:
+    half = chr(0xD800)
+    request = read_event(
+        http(
+            rawPath=f"/a{half}", rawQueryString=f"a={half}", headers={"x-a": half}, body=half, cookies=[half]
+        )
+    )
+    assert (request.path, request.query, request.headers[b"x-a"]) == ("/a?", b"a=?", b"?")
+    with pytest.raises(UnicodeDecodeError):
+        request.body.decode()
+    assert read_event(rest(path=f"/{half}", multiValueQueryStringParameters={"a": [half]})).query == b"a=%3F"
+
+
+@pytest.mark.parametrize("method", [None, "", 5, "GET /", "G\u00c9T", ["GET"], "GET\r\n"])
+def test_a_method_that_is_none_is_refused(method: object) -> None:
+    for event in (rest(httpMethod=method), http(requestContext={"http": {"method": method}})):
+        with pytest.raises(NoRequestError):
+            read_event(event)
+
+
+def test_an_event_of_any_shape_is_read_or_refused_and_never_breaks() -> None:
+    dice = random.Random(4)
+    odd = [
+        None,
+        True,
+        0,
+        -1.5,
+        "",
+        "x",
+        "%",
+        "%ff",
+        chr(0xDFFF),
+        [],
+        [None],
+        ["a", 1],
+        {},
+        {"a": None},
+        {"a": [1]},
+    ]
+    refused = 0
+    for _ in range(int(os.environ.get("LAMBDA_EVENT_EXAMPLES", "3000"))):
+        event = dict(dice.choice([rest, http, alb, alb_multi])())
+        for _ in range(dice.randrange(1, 4)):
+            event[dice.choice(sorted(event))] = dice.choice(odd)
+            context = event.get("requestContext")
+            if isinstance(context, dict) and context and dice.random() < 0.5:
+                event["requestContext"] = {**context, dice.choice(sorted(context)): dice.choice(odd)}
+        try:
+            request = read_event(event)
+        except NoRequestError:
+            refused += 1
+            continue
+        assert request.path
+        assert all(type(part) is bytes for field in request.fields for part in field)
+        assert request.raw_path.isascii()
+        request.query.decode()
+    assert refused  # and the others were read

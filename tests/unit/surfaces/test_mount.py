@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from burgee.surfaces.http.proxy_events import answer_of, scope_of
+from burgee.surfaces.lambda_answers import write_answer
 from burgee.surfaces.lambda_events import read_event
 from burgee.surfaces.mount import mount_of
 
@@ -81,16 +81,14 @@ def test_the_base_is_told_from_our_path(event: dict[str, Any], base: str, path: 
 
 
 @pytest.mark.parametrize(("event", "base", "path"), CASES)
-def test_both_readers_of_events_see_our_path(event: dict[str, Any], base: str, path: str) -> None:
-    scope = scope_of(event)
-    assert scope["raw_path"].decode() == path
-    assert scope["burgee.base_path"] == base
-    assert read_event(event).path == scope["path"]
-    answer = answer_of(event, 303, [(b"location", b"/docs")], b"")
+def test_a_request_has_our_path_and_an_answer_the_base(event: dict[str, Any], base: str, path: str) -> None:
+    request = read_event(event)
+    assert (request.raw_path, request.prefix) == (path, base)
+    answer = write_answer(request.kind, 303, [(b"location", b"/docs")], b"", prefix=request.prefix)
     assert answer["multiValueHeaders"]["location"] == [f"{base}/docs"]
 
 
 def test_a_load_balancer_has_no_base() -> None:
     event = {**event_of("/flags/docs", whole=""), "requestContext": {"elb": {}}}
-    assert (scope_of(event)["path"], scope_of(event)["burgee.base_path"]) == ("/flags/docs", "")
-    assert read_event(event).path == "/flags/docs"
+    request = read_event(event)
+    assert (request.path, request.prefix) == ("/flags/docs", "")

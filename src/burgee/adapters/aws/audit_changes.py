@@ -59,7 +59,7 @@ def _first_evaluation(change: Mapping[str, Any]) -> bytes:
 
 def sequence_number(record: Record) -> str:
     """The place of `record` in its stream, "" where it says none."""
-    return str(_mapping(record.get("dynamodb")).get("SequenceNumber", ""))
+    return str(_mapping(_mapping(record).get("dynamodb")).get("SequenceNumber") or "")
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

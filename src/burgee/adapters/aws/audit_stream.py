@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from burgee.adapters.aws.audit_changes import NotSoundError, Record, audit_line, sequence_number
 from burgee.adapters.aws.emf import AUDIT_LINES, DEAD_LETTERS, ERRORS, Emf, Metric
+from burgee.adapters.aws.firehose import RECORD_BYTES
 from burgee.errors import UnavailableError
 
 _log = logging.getLogger("burgee.audit")
@@ -35,15 +36,24 @@ class AuditStream:
         self._done: OrderedDict[str, None] = OrderedDict()
 
     def handle(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Deliver the records of `event`; names the first one that has to come again, where there is one."""
+        """Deliver the records of `event`; names the first one that has to come again, where there is one.
+
+        Raises ValueError where a record has no number, before anything was delivered.
+        """
         found: list[tuple[str, bytes]] = []
-        buried, stopped_at = 0, ""
+        buried, stopped_at, seen = 0, "", set[str]()
         for record in event.get("Records") or ():
             number = sequence_number(record)
-            if number in self._done:
+            if not number:
+                # It could be named neither as failed nor as done: Lambda sends the batch again, in halves.
+                raise ValueError("a record has no sequence number")
+            if number in self._done or number in seen:
                 continue
+            seen.add(number)
             try:
                 line = audit_line(record)
+                if line is not None and len(line) > RECORD_BYTES:
+                    raise NotSoundError(f"its line has {len(line)} bytes, more than Firehose takes")
             except NotSoundError as error:
                 if not self._buried(record, str(error)):
                     stopped_at = number

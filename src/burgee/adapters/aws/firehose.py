@@ -11,7 +11,12 @@ from burgee.errors import UnavailableError
 _log = logging.getLogger("burgee.firehose")
 
 BATCH_RECORDS = 500
-BATCH_BYTES = 4 * 1024 * 1024
+BATCH_BYTES = 3_000_000
+"""A call may have 4 MB in all; whether that is before or after base64 the documents leave open."""
+
+RECORD_BYTES = 1_000 * 1024
+"""What one record may have, before base64: a call with a longer one is refused whole, every time."""
+
 ATTEMPTS = 4
 FIRST_PAUSE_SECONDS = 0.1
 
@@ -63,7 +68,7 @@ class FirehoseLines:
 
 
 def batches(lines: Sequence[bytes]) -> Iterator[range]:
-    """The places of `lines` in parts that one call may carry: 500 records and 4 MB."""
+    """The places of `lines` in parts that one call may carry: BATCH_RECORDS and BATCH_BYTES."""
     start = size = 0
     for place, line in enumerate(lines):
         if place > start and (place - start >= BATCH_RECORDS or size + len(line) > BATCH_BYTES):

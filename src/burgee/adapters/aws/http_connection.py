@@ -13,6 +13,8 @@ from burgee.adapters.aws.name_lookup import NAMES, NameLookup, numeric_addresses
 if TYPE_CHECKING:
     import ssl
 
+    from burgee.adapters.aws.authorities import Authorities
+
 LARGEST_HEAD_BYTES = 64 * 1024
 LARGEST_BODY_BYTES = 64 * 1024 * 1024
 IDLE_SECONDS = 5.0
@@ -80,13 +82,12 @@ class HttpConnection:
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - a value without state
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
-        tls: "Callable[[], ssl.SSLContext] | None" = None,
+        authorities: "Authorities | None" = None,
         names: NameLookup = NAMES,
     ) -> None:
         self.origin = origin
         self._timeouts, self._monotonic, self._wall = timeouts, monotonic, wall
-        self._tls = tls if tls is not None else _default_tls
-        self._names = names
+        self._authorities, self._names = authorities, names
         self._socket: socket.socket | None = None
         self._used_at = (0.0, 0.0)
 
@@ -141,18 +142,32 @@ class HttpConnection:
         return kept
 
     def _open(self, deadline: float) -> socket.socket:
-        origin = self.origin
         made = self._connected(deadline)
+        if self.origin.is_tls:
+            made = self._verified(made, deadline)
+        self._socket = made
+        return made
+
+    def _verified(self, made: socket.socket, deadline: float) -> socket.socket:
+        from ssl import SSLCertVerificationError
+
+        from burgee.adapters.aws.authorities import authorities
+
+        trusted = self._authorities if self._authorities is not None else authorities()
         try:
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if origin.is_tls:
-                self._limit(made, deadline)
-                made = self._tls().wrap_socket(made, server_hostname=origin.host)
+            return self._secured(made, trusted.context(), deadline)
+        except SSLCertVerificationError:
+            if not trusted.widen():
+                raise
+        return self._secured(self._connected(deadline), trusted.context(), deadline)
+
+    def _secured(self, made: socket.socket, context: "ssl.SSLContext", deadline: float) -> socket.socket:
+        try:
+            self._limit(made, deadline)
+            return context.wrap_socket(made, server_hostname=self.origin.host)
         except BaseException:
             made.close()
             raise
-        self._socket = made
-        return made
 
     def _connected(self, deadline: float) -> socket.socket:
         """A socket to the first address that takes one; all of it, the look-up included, ends in time."""
@@ -170,6 +185,7 @@ class HttpConnection:
                 made.close()
                 problem = error
             else:
+                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return made
         raise problem
 
@@ -286,11 +302,3 @@ def _is_over(connected: socket.socket) -> bool:
     except OSError:
         return True
     return not seen or type(connected) is socket.socket
-
-
-def _default_tls() -> "ssl.SSLContext":
-    """Reading the authorities is 17 ms: AWS_CA_BUNDLE may name a file with fewer of them."""
-    import os
-    import ssl
-
-    return ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)

@@ -3,22 +3,24 @@
 docs/decisions/0042-evaluation-on-lambda.md says why each import stands where it stands; a test holds them.
 """
 
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from burgee.adapters.aws.credentials import CredentialSource
-from burgee.adapters.aws.emf import ADMITTED, REFUSED, SNAPSHOT_AGE, Emf
+from burgee.adapters.aws.emf import ADMITTED, ERRORS, REFUSED, SNAPSHOT_AGE, Emf
 from burgee.adapters.kept_snapshot import KeptSnapshot
 from burgee.adapters.usage_lines import UsageLog
 from burgee.engine.program import Program, compile_program
 from burgee.entrypoints.lambdas.evaluate_settings import read_evaluate_settings
-from burgee.entrypoints.lambdas.lazy_tokens import LazyTokens
-from burgee.errors import MalformedError
+from burgee.entrypoints.lambdas.lazy_overrides import LazyOverrides
+from burgee.entrypoints.lambdas.lazy_tokens import open_tokens
 from burgee.formats.strict_json import encode
-from burgee.model.flag import Flag
-from burgee.model.override import Override
+from burgee.formats.usage_lines import key_use_lines
+from burgee.model.budget import BudgetMode
+from burgee.model.limits import DEFAULT_LIMITS
 from burgee.model.snapshot import Snapshot
 from burgee.service.applied_overrides import AppliedOverrides
 from burgee.service.authentication import Authentication
@@ -27,18 +29,23 @@ from burgee.service.sdk_key_verifier import SdkKeyVerifier
 from burgee.service.snapshot_following import SnapshotFollower
 from burgee.service.snapshot_names import ALL, set_object
 from burgee.service.usage import Usage
-from burgee.surfaces.http.answer import Answer
+from burgee.surfaces.http.answer import Answer, json_answer
 from burgee.surfaces.http.counters import Counters, SharedCounters
 from burgee.surfaces.http.evaluation_only import EvaluationOnly
+from burgee.surfaces.http.gateway import refusal
 from burgee.surfaces.http.ofrep import Ofrep
-from burgee.surfaces.lambda_events import is_http, read_event, write_answer
+from burgee.surfaces.lambda_answers import AnswerTooLongError, write_answer
+from burgee.surfaces.lambda_events import HttpRequest, NoRequestError, is_http, kind_of, read_event
 
 if TYPE_CHECKING:
-    from burgee.adapters.aws.dynamodb_reads import DynamoOverrideReads
     from burgee.ports.snapshots import SnapshotSource
     from burgee.surfaces.http.cors import Cors
 
+_log = logging.getLogger("burgee.evaluate")
+
 USAGE_SECONDS = 60.0
+_TOO_LONG = "the answer is longer than Lambda lets through: accept gzip, or narrow it with Flagd-Selector"
+
 METRIC_SECONDS = 60.0
 """How often a busy sandbox writes its metrics to the log; one that turns stale does so at once."""
 
@@ -59,8 +66,8 @@ class Evaluation:
         self._credentials = CredentialSource(environment)
         self._live = LiveCatalogue()
         self._emf = Emf(environment.get("AWS_LAMBDA_FUNCTION_NAME", "evaluate"), clock=clock, write=report)
+        self._key_uses: dict[str, float] = {}
         self._usage = Usage(UsageLog(self._report_counts), clock=clock)
-        self._reads: DynamoOverrideReads | None = None
         flag_set = settings.snapshot_flag_set
         name = set_object(flag_set) if flag_set else ALL
         folder = environment.get("TMPDIR") or "/tmp"  # noqa: S108 - checked for whose it is
@@ -74,9 +81,18 @@ class Evaluation:
             on_stop=self._stop,
             keep=kept.save,
         )
-        tokens = SdkKeyVerifier(self.follower.keys, self._tokens(), clock, look=clock)
-        authentication = Authentication(tokens, clock)
-        overrides = AppliedOverrides(self, self.follower.subjects, self._live, clock=clock)
+        issued = open_tokens(environment, settings, credentials=self._credentials, clock=clock)
+        tokens = SdkKeyVerifier(self.follower.keys, issued, clock, look=clock)
+        authentication = Authentication(tokens, clock, note_key_use=self._key_uses.__setitem__)
+        reads = LazyOverrides(
+            environment,
+            settings.override_table,
+            self._live,
+            credentials=self._credentials,
+            seconds=settings.override_read_seconds,
+        )
+        overrides = AppliedOverrides(reads, self.follower.subjects, self._live, clock=clock)
+        self._cors: Cors | None = None
         self._ofrep = Ofrep(
             self._live,
             authentication,
@@ -91,12 +107,14 @@ class Evaluation:
             self._live,
             authentication,
             overrides,
+            tally=self._usage.tally,
             is_loaded=lambda: self.follower.is_loaded,
-            session_cookie=settings.session_cookie_name,
+            session_cookie=settings.session_cookie,
+            spend=self._meter(),
+            is_allowed=(lambda origin: self._allowed().is_allowed(origin)) if settings.cors_origins else None,
         )
-        self._cors: Cors | None = None
         self._answered = self._refused = 0
-        self._began, self._count_at = clock(), 0.0
+        self._began, self._count_at, self._keys_at = clock(), 0.0, 0.0
         self._report_at = self._began + METRIC_SECONDS
         self._was_stale = False
         stored = kept.load()
@@ -111,59 +129,44 @@ class Evaluation:
         self._account()
         if not is_http(event):
             return dict(_as_json(self.follower.state()))
+        kind, is_head = kind_of(event), False
+        fields: tuple[tuple[bytes, bytes], ...] = ()
         try:
             request = read_event(event)
-        except (MalformedError, KeyError, TypeError, AttributeError) as error:
-            words = encode({"errorDetails": f"the event is no request: {error}"})
-            return {
-                "statusCode": 400,
-                "headers": {"content-type": "application/json"},
-                "body": words.decode(),
-            }
-        kind, method, path, query, headers, body, _ = request
-        answer = self._preflight(method, headers) or self._api.answer(method, path, query, headers, body)
-        self._answered += 1
-        self._refused += answer.status == 429
-        self._count()
-        fields = (*answer.headers, *self._cors_fields(headers))
-        return write_answer(kind, answer.status, fields, b"" if method == "HEAD" else answer.body)
-
-    # -- overrides, read when the filter of the snapshot names a subject
-
-    def override(self, flag_set: str, flag_key: str, targeting_key: str) -> Override | None:
-        """As OverrideReads says."""
-        return self._override_reads().override(flag_set, flag_key, targeting_key)
-
-    def overrides_of_subject(self, targeting_key: str, *, limit: int) -> tuple[Override, ...]:
-        """As OverrideReads says."""
-        return self._override_reads().overrides_of_subject(targeting_key, limit=limit)
-
-    def _override_reads(self) -> "DynamoOverrideReads":
-        if self._reads is None:
-            from burgee.adapters.aws.dynamodb_calls import open_dynamodb
-            from burgee.adapters.aws.dynamodb_reads import DynamoOverrideReads
-
-            calls = open_dynamodb(self._environment, credentials=self._credentials)
-            self._reads = DynamoOverrideReads(
-                calls,
-                self._settings.override_table,
-                flags=self._flag_by_id,
-                flag_id=self._flag_id,
-                seconds=self._settings.override_read_seconds,
+            is_head, fields = request.method == "HEAD", self._cors_fields(request.headers)
+            answer = self._answer(request)
+        except NoRequestError as error:
+            answer = json_answer(400, encode({"errorDetails": str(error)}))
+        except Exception as error:
+            # Its words can quote what was sent.
+            _log.error("request.failed: %s", _described(error))
+            answer = json_answer(500, encode({"errorDetails": "an error of ours"}))
+        self._note(answer.status)
+        try:
+            return write_answer(
+                kind, answer.status, (*answer.headers, *fields), b"" if is_head else answer.body
             )
-        return self._reads
+        except AnswerTooLongError:
+            answer = json_answer(413, encode({"errorCode": "GENERAL", "errorDetails": _TOO_LONG}))
+            return write_answer(kind, answer.status, (*answer.headers, *fields), answer.body)
 
-    def _flag_by_id(self, flag_id: str) -> Flag | None:
-        for program in self._live.current.programs.values():
-            for flag in program.flags.values():
-                if flag.source.id == flag_id:
-                    return flag.source
-        return None
+    def _note(self, status: int) -> None:
+        self._answered += 1
+        self._refused += status == 429
+        if status >= 500:
+            self._emf.emit((ERRORS, 1))
+        self._count()
 
-    def _flag_id(self, flag_set: str, key: str) -> str | None:
-        program = self._live.current.programs.get(flag_set)
-        flag = program.flags.get(key) if program is not None else None
-        return flag.source.id if flag is not None else None
+    def _answer(self, request: HttpRequest) -> Answer:
+        headers = request.headers
+        if refused := refusal(request, DEFAULT_LIMITS):
+            return refused
+        if request.method == "OPTIONS" and self._settings.cors_origins:
+            from burgee.surfaces.http.cors import PREFLIGHT
+
+            if self._allowed().is_allowed(headers.get(b"origin", b"").decode("latin-1")):
+                return Answer(200, PREFLIGHT)
+        return self._api.answer(request)
 
     # -- wiring
 
@@ -185,32 +188,19 @@ class Evaluation:
         )
         return S3Source(objects, name)
 
-    def _tokens(self) -> LazyTokens:
+    def _meter(self) -> Callable[[], None] | None:
+        """The limit of this sandbox, None for none."""
         settings = self._settings
-        read_pem: Callable[[], str] | None = None
-        if settings.public_key:
+        seconds = settings.budget_window.seconds
+        if not settings.evaluation_limit or seconds is None:
+            return None
+        from burgee.service.sandbox_meter import SandboxMeter
 
-            def read_pem() -> str:
-                return settings.public_key
-
-        elif settings.public_key_parameter:
-
-            def read_pem() -> str:
-                from burgee.adapters.aws.parameter_reads import read_parameter
-
-                name = settings.public_key_parameter
-                return read_parameter(self._environment, name, credentials=self._credentials)
-
-        return LazyTokens(
-            read_pem,
-            clock=self._clock,
-            issuer=settings.token_issuer,
-            audience=settings.token_audience,
-            identity=(settings.token_identity,) if settings.token_identity else ("userId", "sub"),
-            algorithms=tuple(settings.token_algorithms.split(",")),
-            role=settings.token_role,
-            leeway_seconds=settings.token_leeway_seconds,
+        only_observes = settings.budget_mode is BudgetMode.OBSERVE
+        meter = SandboxMeter(
+            settings.evaluation_limit, seconds, clock=self._clock, only_observes=only_observes
         )
+        return meter.spend
 
     def _compile(self, snapshot: Snapshot, previous: Program | None) -> Program:
         fractional = self._settings.fractional
@@ -223,23 +213,19 @@ class Evaluation:
 
     # -- pages of other sites
 
-    def _preflight(self, method: str, headers: dict[bytes, bytes]) -> Answer | None:
-        if method != "OPTIONS" or not self._cors_fields(headers):
-            return None
-        from burgee.surfaces.http.cors import PREFLIGHT
-
-        return Answer(200, PREFLIGHT)
-
     def _cors_fields(self, headers: dict[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
         """Nothing without the setting, and its module only for a page that calls."""
         if not self._settings.cors_origins:
             return ()
         origin = headers.get(b"origin")
+        return self._allowed().headers(origin.decode("latin-1") if origin is not None else None)
+
+    def _allowed(self) -> "Cors":
         if self._cors is None:
             from burgee.surfaces.http.cors import Cors
 
             self._cors = Cors.from_text(self._settings.cors_origins)
-        return self._cors.headers(origin.decode("latin-1") if origin is not None else None)
+        return self._cors
 
     # -- metrics
 
@@ -260,13 +246,28 @@ class Evaluation:
     # -- counts of evaluations
 
     def _count(self) -> None:
-        """What was evaluated as a line of the log: at the first evaluation, then once a minute."""
-        if self._clock() >= self._count_at:
+        """What was evaluated, and by which keys, as lines of the log: at the first, then once a minute."""
+        now = self._clock()
+        if now >= self._count_at:
             self._usage.flush()
+        if self._key_uses and now >= self._keys_at:
+            self._keys_at = now + USAGE_SECONDS
+            for line in key_use_lines(self._key_uses):
+                self._report(line)
+            self._key_uses.clear()
 
     def _report_counts(self, line: str) -> None:
         self._count_at = self._clock() + USAGE_SECONDS
         self._report(line)
+
+
+def _described(error: Exception) -> str:
+    """What `error` is and where it was raised, and none of its words."""
+    from traceback import extract_tb
+
+    frames = extract_tb(error.__traceback__)[-8:]
+    places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames]
+    return f"{type(error).__name__} at {' < '.join(reversed(places))}"
 
 
 _running: Evaluation | None = None

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 import msgspec
 
 from burgee.errors import ConfigurationError
+from burgee.model.budget import MAX_LIMIT, BudgetMode, BudgetWindow
 from burgee.model.flag_set import FractionalGeneration
+from burgee.model.source_names import FORMER_NAMES, session_cookie_of
 
 SOURCES = ("s3", "dynamodb")
 
@@ -33,8 +35,20 @@ class EvaluateSettings(msgspec.Struct, frozen=True, kw_only=True):
     token_algorithms: str = "RS256"  # noqa: S105 - names of algorithms
     token_leeway_seconds: int = 0
     session_cookie_name: str = ""
+    environment: str = ""
+    jwks_url: str = ""
     cors_origins: str = ""
     fractional: FractionalGeneration = FractionalGeneration.V2
+    evaluation_limit: int = 0
+    budget_window: BudgetWindow = BudgetWindow.MINUTE
+    budget_mode: BudgetMode = BudgetMode.ENFORCE
+
+    @property
+    def session_cookie(self) -> str:
+        """The cookie of another issuer that may carry a token, "" where none was set up."""
+        if self.session_cookie_name or not (self.environment or self.public_key or self.public_key_parameter):
+            return self.session_cookie_name
+        return session_cookie_of(self.environment)
 
 
 def read_evaluate_settings(environment: Mapping[str, str]) -> EvaluateSettings:
@@ -43,7 +57,7 @@ def read_evaluate_settings(environment: Mapping[str, str]) -> EvaluateSettings:
     problems = []
     for field in msgspec.structs.fields(EvaluateSettings):
         name = f"BURGEE_{field.name.upper()}"
-        text = environment.get(name, "")
+        text = environment.get(name) or environment.get(FORMER_NAMES.get(field.name, "")) or ""
         if not text:
             continue
         try:
@@ -63,6 +77,14 @@ def read_evaluate_settings(environment: Mapping[str, str]) -> EvaluateSettings:
         problems.append("BURGEE_TOKEN_ROLE: reader, editor or admin")
     if not 0 <= settings.token_leeway_seconds <= 60:
         problems.append("BURGEE_TOKEN_LEEWAY_SECONDS: 0 to 60 seconds")
+    if settings.jwks_url:
+        problems.append(
+            "BURGEE_JWKS_URL: this function reads the key of an issuer from a parameter of SSM only"
+        )
+    if not 0 <= settings.evaluation_limit <= MAX_LIMIT:
+        problems.append(f"BURGEE_EVALUATION_LIMIT: 0 to {MAX_LIMIT}")
+    if settings.evaluation_limit and settings.budget_window is BudgetWindow.NONE:
+        problems.append("BURGEE_EVALUATION_LIMIT: it needs a window here, since nobody could reset it")
     if problems:
         raise ConfigurationError("\n".join(problems))
     return settings

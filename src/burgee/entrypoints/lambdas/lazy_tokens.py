@@ -5,9 +5,11 @@ Most callers show an SDK key: their function never reads the key, nor imports wh
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from burgee.adapters.aws.credentials import CredentialSource
+from burgee.entrypoints.lambdas.evaluate_settings import EvaluateSettings
 from burgee.errors import ConfigurationError, KeysUnavailableError, UnauthenticatedError, UnavailableError
 from burgee.ports.clock import Clock
 from burgee.ports.identity import TokenClaims
@@ -102,3 +104,36 @@ class LazyTokens:
         return RsaTokenVerifier(
             [], self._clock, leeway_seconds=self._leeway, others=[Issuer(rules, (source,))]
         )
+
+
+def open_tokens(
+    environment: Mapping[str, str],
+    settings: EvaluateSettings,
+    *,
+    credentials: CredentialSource,
+    clock: Clock,
+) -> LazyTokens:
+    """The tokens that `settings` say are believed."""
+    read_pem: Callable[[], str] | None = None
+    if settings.public_key:
+
+        def read_pem() -> str:
+            return settings.public_key
+
+    elif settings.public_key_parameter:
+
+        def read_pem() -> str:
+            from burgee.adapters.aws.parameter_reads import read_parameter
+
+            return read_parameter(environment, settings.public_key_parameter, credentials=credentials)
+
+    return LazyTokens(
+        read_pem,
+        clock=clock,
+        issuer=settings.token_issuer,
+        audience=settings.token_audience,
+        identity=(settings.token_identity,) if settings.token_identity else ("userId", "sub"),
+        algorithms=tuple(name.strip() for name in settings.token_algorithms.split(",")),
+        role=settings.token_role,
+        leeway_seconds=settings.token_leeway_seconds,
+    )

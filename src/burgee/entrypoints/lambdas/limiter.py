@@ -1,8 +1,6 @@
 """The limiter function: fills the budget and stops everything, and limits the other functions accordingly.
 
-Over HTTP it serves `PATCH /mark-concurrency-zero`, `POST /reset-limit` and the native routes of the budget;
-and the preflights of all routes: a page can read why a function that stands still refuses only behind one
-that was answered.
+Over HTTP it serves `PATCH /mark-concurrency-zero`, `POST /reset-limit` and the native routes of the budget.
 Invoked directly it takes `{"intValue": n}`: 0 stops, any other number opens a closed breaker and lets each
 function run so often at once. `scope` and `reason` may stand beside it. It answers `statusCode` 200; 207
 where some functions, 502 where all of them kept their concurrency (`failed` says which and why: the budget
@@ -12,11 +10,13 @@ is written all the same); 400 for what it cannot understand, 503 where nothing c
 import contextlib
 import logging
 import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from burgee.adapters.aws.emf import ERRORS, Emf
 from burgee.bootstrap import open_application
 from burgee.errors import ConfigurationError, InvalidInputError, PartlyDoneError, UnavailableError
 from burgee.model.budget import BudgetScope, BudgetState
@@ -29,8 +29,8 @@ from burgee.surfaces.http.budget_routes import BUDGET_OPERATIONS
 from burgee.surfaces.http.cors import Cors, CorsLayer
 from burgee.surfaces.http.function import HttpFunction, problem_for
 from burgee.surfaces.http.preflights import preflight_answer
-from burgee.surfaces.http.proxy_events import NoRequestError
 from burgee.surfaces.http.rds import RDS_OPERATIONS
+from burgee.surfaces.lambda_events import NoRequestError, is_http
 
 _log = logging.getLogger("burgee.limiter")
 
@@ -56,23 +56,37 @@ class Limiter:
             raise ConfigurationError("BURGEE_LIMITED_FUNCTIONS: the limiter needs the functions to limit")
         self._cors = Cors.from_text(self._settings.cors_origins)
         self._stack = contextlib.ExitStack()
+        self._emf = Emf(environment.get("AWS_LAMBDA_FUNCTION_NAME", "limiter"), clock=time.time)
         self._services: Services | None = None
         self._http: HttpFunction | None = None
         self._open()
 
-    def __call__(self, event: Mapping[str, Any], context: object) -> dict[str, Any]:
-        """The answer to one event."""
-        is_http = "requestContext" in event or "httpMethod" in event
-        if is_http and (preflight := self._preflight(event)) is not None:
+    def __call__(self, event: object, context: object) -> dict[str, Any]:
+        """The answer to one event, which whoever may invoke the function has made up as he likes."""
+        answer = self._answer(event, context)
+        status = int(answer["statusCode"])
+        if is_http(event):
+            self._emf.answered(status)
+        elif status >= 500 or answer.get("failed"):
+            self._emf.emit((ERRORS, 1))
+        return answer
+
+    def _answer(self, event: object, context: object) -> dict[str, Any]:
+        is_request = is_http(event)
+        if is_request and (preflight := self._preflight(event)) is not None:
             return preflight
         if self._services is None:
             self._open()
         if self._services is None or self._http is None:
             words = "the store cannot answer now"
-            return problem_for(event, 503, words, (b"retry-after", b"1")) if is_http else _refusal(503, words)
+            return (
+                problem_for(event, 503, words, (b"retry-after", b"1")) if is_request else _refusal(503, words)
+            )
         self._services.access.await_keys()
         try:
-            return self._http(event, context) if is_http else self._invoked(event, context)
+            if is_request:
+                return self._http(event, context)
+            return self._invoked(event if isinstance(event, dict) else {}, context)
         finally:
             self._services.flush()
 
@@ -94,7 +108,7 @@ class Limiter:
         function = HttpFunction(http, limits=settings.limits, public_url=settings.public_url)
         self._services, self._http = services, function
 
-    def _preflight(self, event: Mapping[str, Any]) -> dict[str, Any] | None:
+    def _preflight(self, event: object) -> dict[str, Any] | None:
         try:
             return preflight_answer(event, self._cors)
         except NoRequestError:
@@ -174,7 +188,7 @@ if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # on Lambda: initialisation has more
     _limiter = Limiter(os.environ)
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+def handler(event: object, context: object) -> dict[str, Any]:
     """What Lambda calls."""
     global _limiter
     if _limiter is None:

@@ -4,33 +4,23 @@ What the Lambda function of evaluation answers. OFREP is the very code that the 
 """
 
 from collections.abc import Callable
-from math import ceil
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from burgee.engine.program import CompiledFlag
-from burgee.errors import (
-    ForbiddenError,
-    InvalidInputError,
-    NoCredentialsError,
-    NotFoundError,
-    UnauthenticatedError,
-    UnavailableError,
-    UnidentifiedError,
-)
+from burgee.errors import ForbiddenError, InvalidInputError, TooManyRequestsError
 from burgee.formats.strict_json import encode
-from burgee.model.flag import DEFAULT_FLAG_SET
-from burgee.model.json import JsonObject
 from burgee.model.limits import DEFAULT_LIMITS
-from burgee.model.override import Override
-from burgee.service.applied_overrides import UNREAD, AppliedOverrides
-from burgee.service.authentication import Authentication, Identity, Permission, Role
+from burgee.service.applied_overrides import AppliedOverrides
+from burgee.service.authentication import Authentication, Role
 from burgee.service.catalogue import LiveCatalogue
+from burgee.service.tally import Tally
 from burgee.surfaces.http.answer import Answer, json_answer
 from burgee.surfaces.http.ofrep import BULK_PATH, REFUSALS, SINGLE_PATH, Ofrep
 from burgee.surfaces.http.ofrep_answers import stopped_answer
+from burgee.surfaces.lambda_events import HttpRequest
 
-SDK_ROLES = frozenset({Role.SDK_SERVER, Role.SDK_CLIENT})
+if TYPE_CHECKING:
+    from burgee.surfaces.http.rds_evaluation_only import RdsEvaluationOnly
+
 RETRY_SECONDS = 1
 
 _USERS = "/users/"
@@ -41,7 +31,9 @@ _NOTHING = encode({"errorDetails": "there is nothing at this address"})
 class EvaluationOnly:
     """Answers requests; `session_cookie` names the cookie that may carry a token, "" for none.
 
-    `is_loaded` says whether there is anything to answer from, be it nothing.
+    `is_loaded` says whether there is anything to answer from, be it nothing. `spend` counts an evaluation of
+    a caller that may evaluate: it raises TooManyRequestsError. `is_allowed` knows the origins whose pages
+    may call, None where CORS is off.
     """
 
     def __init__(
@@ -51,28 +43,29 @@ class EvaluationOnly:
         authentication: Authentication,
         overrides: AppliedOverrides,
         *,
+        tally: Tally,
         is_loaded: Callable[[], bool],
         session_cookie: str = "",
+        spend: Callable[[], None] | None = None,
+        is_allowed: Callable[[str], bool] | None = None,
     ) -> None:
-        self._ofrep, self._live = ofrep, live
+        self._ofrep, self._live, self._tally = ofrep, live, tally
         self._authentication, self._overrides = authentication, overrides
         self._is_loaded, self._session_cookie = is_loaded, session_cookie
+        self._spend, self._is_allowed = spend, is_allowed
         self._definitions_kept: object = None
+        self._rds_kept: RdsEvaluationOnly | None = None
 
-    def answer(
-        self, method: str, path: str, query: bytes, headers: dict[bytes, bytes], body: bytes
-    ) -> Answer:
-        """The answer to one request, whatever it is; `path` is not percent-encoded."""
-        answer: Callable[[str, bytes, dict[bytes, bytes], bytes], Answer]
+    def answer(self, request: HttpRequest) -> Answer:
+        """The answer to one request, whatever it is."""
+        method, path, headers, body = request.method, request.path, request.headers, request.body
         asked = "GET" if method == "HEAD" else method
-        if path.startswith(SINGLE_PATH) and len(path) > len(SINGLE_PATH):
-            allowed, answer = "POST", self._single
-        elif path in (BULK_PATH, SINGLE_PATH):
-            allowed, answer = "POST", self._bulk
+        if path.startswith(_USERS):
+            return self._rds().answer(request)
+        if path in (BULK_PATH, SINGLE_PATH) or path.startswith(SINGLE_PATH):
+            allowed = "POST"
         elif path == _DEFINITIONS:
-            allowed, answer = "GET", self._definitions
-        elif path.startswith(_USERS) and path.endswith("/evaluation"):
-            allowed, answer = "GET", self._rds
+            allowed = "GET"
         else:
             return json_answer(404, _NOTHING)
         if asked != allowed:
@@ -83,19 +76,31 @@ class EvaluationOnly:
         if not self._is_loaded():
             words = encode({"errorDetails": "the flags cannot be read now; try again"})
             return json_answer(503, words, (b"retry-after", b"%d" % RETRY_SECONDS))
-        return answer(path, query, headers, body)
-
-    # -- OFREP
-
-    def _single(self, path: str, _query: bytes, headers: dict[bytes, bytes], body: bytes) -> Answer:
+        if path == _DEFINITIONS:
+            return self._definitions(headers)
+        if self._spend is not None and (refused := self._refused(self._spend, headers)) is not None:
+            return refused
+        if path in (BULK_PATH, SINGLE_PATH):
+            return self._ofrep.bulk(request.query, headers, body)
         return self._ofrep.single(path[len(SINGLE_PATH) :], headers, body)
 
-    def _bulk(self, _path: str, query: bytes, headers: dict[bytes, bytes], body: bytes) -> Answer:
-        return self._ofrep.bulk(query, headers, body)
+    def _refused(self, spend: Callable[[], None], headers: dict[bytes, bytes]) -> Answer | None:
+        """The refusal of an evaluation over its limit; who may not evaluate costs nothing of it."""
+        if self._ofrep.stopped:
+            return None
+        try:
+            self._ofrep.audience.scope(headers)
+            spend()
+        except TooManyRequestsError as error:
+            from burgee.surfaces.http.limit_headers import limit_headers
 
-    # -- definitions
+            fields = [(name.encode(), value.encode()) for name, value in limit_headers(error)]
+            return json_answer(429, encode({"errorDetails": str(error)}), *fields)
+        except REFUSALS:
+            pass  # what answers next says so
+        return None
 
-    def _definitions(self, _path: str, _query: bytes, headers: dict[bytes, bytes], _body: bytes) -> Answer:
+    def _definitions(self, headers: dict[bytes, bytes]) -> Answer:
         # Reading definitions for others is rare, and YAML comes along with it.
         from burgee.surfaces.http.flag_definitions import Definitions
 
@@ -118,111 +123,19 @@ class EvaluationOnly:
         catalogue = self._live.current
         return self._definitions_kept.answer(catalogue, audience.selection(catalogue, scope), headers)
 
-    # -- the RDS dialect
+    def _rds(self) -> "RdsEvaluationOnly":
+        if self._rds_kept is None:
+            from burgee.surfaces.http.rds_evaluation_only import RdsEvaluationOnly
 
-    def _rds(self, path: str, _query: bytes, headers: dict[bytes, bytes], _body: bytes) -> Answer:
-        user, _, rest = path[len(_USERS) :].partition("/")
-        parts = rest.split("/")
-        if not user or parts[0] != "feature-flags" or len(parts) not in (2, 3):
-            return json_answer(404, _NOTHING)
-        try:
-            self._admit(user, headers)
-        except (ForbiddenError, UnauthenticatedError, UnavailableError) as error:
-            self._ofrep.note_refusal(error, headers)
-            return _refused(error)
-        if self._ofrep.stopped:
-            stopped = stopped_answer()
-            return stopped._replace(body=encode({"message": "an administrator has stopped evaluation"}))
-        try:
-            return self._rds_one(user, parts[1]) if len(parts) == 3 else self._rds_all(user)
-        except NotFoundError as error:
-            return json_answer(404, encode({"message": str(error)}))
-
-    def _rds_all(self, user: str) -> Answer:
-        from burgee.surfaces.http.rds_views import evaluation_view
-
-        context: JsonObject = {"targetingKey": user}
-        found = self._overrides.for_context(context)
-        held = {(each.flag_set, each.flag_key): each for each in found}
-        views = [
-            evaluation_view(flag, user, flag.evaluate(context), held.get((flag.flag_set, flag.key)))
-            for flag in self._default_flags()
-        ]
-        return _rds_answer(views, found)
-
-    def _rds_one(self, user: str, flag_id: str) -> Answer:
-        from burgee.surfaces.http.rds_views import evaluation_view
-
-        flag = next((each for each in self._default_flags() if each.source.id == flag_id), None)
-        if flag is None:
-            raise NotFoundError("Feature flag not found")
-        context: JsonObject = {"targetingKey": user}
-        found = self._overrides.find(flag, context)
-        view = evaluation_view(flag, user, flag.evaluate(context), found[0] if found else None)
-        return _rds_answer(view, found)
-
-    def _default_flags(self) -> tuple[CompiledFlag, ...]:
-        program = self._live.current.programs.get(DEFAULT_FLAG_SET)
-        return tuple(program.flags.values()) if program is not None else ()
-
-    def _admit(self, user: str, headers: dict[bytes, bytes]) -> None:
-        """Let pass who may know what flags are for `user`: the user, administrators, and programs."""
-        identity = self._identity(headers)
-        self._authentication.require(identity, Permission.EVALUATE, DEFAULT_FLAG_SET)
-        if identity is None or identity.role in SDK_ROLES or identity.role is Role.ADMIN:
-            return
-        if identity.subject != user:
-            raise _NotYoursError("you can only reach what is your own")
-
-    def _identity(self, headers: dict[bytes, bytes]) -> Identity | None:
-        token = _cookie(headers.get(b"cookie", b""), self._session_cookie)
-        if b"authorization" in headers or b"x-api-key" in headers:
-            sent = self._ofrep.audience.token(headers)
-            if token and token != sent:
-                raise UnauthenticatedError("the cookie and the Authorization header differ")
-            token = sent
-        return self._authentication.authenticate(token) if token else None
-
-
-class _NotYoursError(ForbiddenError):
-    """Somebody asks what flags are for somebody else."""
-
-
-class _Message(msgspec.Struct, frozen=True):
-    message: str
-
-
-def _refused(error: Exception) -> Answer:
-    """A refusal in the words of the dialect (rds_errors.py says the same for the server)."""
-    challenge = ((b"www-authenticate", b'Bearer realm="burgee"'),)
-    match error:
-        case NoCredentialsError():
-            return json_answer(401, encode(_Message("Unauthenticated")), *challenge)
-        case UnidentifiedError():
-            return json_answer(401, encode(_Message("Unauthorized")), *challenge)
-        case UnauthenticatedError():
-            return json_answer(401, encode(_Message("Invalid token")), *challenge)
-        case UnavailableError():
-            retry = str(max(1, ceil(error.retry_after))).encode()
-            words = _Message("Something went wrong, please try again.")
-            return json_answer(503, encode(words), (b"retry-after", retry))
-        case _NotYoursError():
-            return json_answer(403, encode(_Message("You can only access your own feature flag mappings")))
-        case _:
-            return json_answer(403, encode(_Message("Insufficient permissions")))
-
-
-def _cookie(line: bytes, wanted: str) -> str:
-    if not wanted or not line:
-        return ""
-    pairs = [pair.strip().partition("=") for pair in line.decode("latin-1").split(";")]
-    found = [value.strip() for name, _, value in pairs if name.strip() == wanted]
-    if len(found) > 1:
-        raise UnauthenticatedError("two session cookies")
-    return found[0] if found else ""
-
-
-def _rds_answer(views: object, overrides: tuple[Override, ...]) -> Answer:
-    """The dialect has no place for a doubt in its bodies: it is in a header."""
-    doubt = ((b"burgee-stale", b"overrides"),) if overrides is UNREAD else ()
-    return json_answer(200, encode(views), *doubt)
+            self._rds_kept = RdsEvaluationOnly(
+                self._live,
+                self._authentication,
+                self._overrides,
+                tally=self._tally,
+                admit=self._spend if self._spend is not None else lambda: None,
+                is_loaded=self._is_loaded,
+                is_stopped=lambda: self._ofrep.stopped,
+                session_cookie=self._session_cookie,
+                is_allowed=self._is_allowed,
+            )
+        return self._rds_kept

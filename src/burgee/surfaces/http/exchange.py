@@ -1,6 +1,6 @@
 """What a handler gets and gives: a `Call` that has passed every check, and an `Answer`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -86,11 +86,18 @@ JSON_TYPE = ("content-type", "application/json; charset=utf-8")
 _encoder = msgspec.json.Encoder()
 
 
-def json_answer(value: object, *, status: int = 200, etag: str = "", location: str = "") -> Answer:
+def json_answer(
+    value: object,
+    *,
+    status: int = 200,
+    etag: str = "",
+    location: str = "",
+    headers: Iterable[tuple[str, str]] = (),
+) -> Answer:
     """Answer with the JSON form of `value`."""
-    headers = [JSON_TYPE]
+    fields = [JSON_TYPE, *headers]
     if etag:
-        headers.append(("etag", etag))
+        fields.append(("etag", etag))
     if location:
-        headers.append(("location", location))
-    return Answer(status=status, body=_encoder.encode(value), headers=tuple(headers))
+        fields.append(("location", location))
+    return Answer(status=status, body=_encoder.encode(value), headers=tuple(fields))

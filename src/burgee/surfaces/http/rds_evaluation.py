@@ -7,12 +7,14 @@ from burgee.engine.program import CompiledFlag, Program
 from burgee.errors import UnavailableError
 from burgee.model.flag import DEFAULT_FLAG_SET
 from burgee.model.json import JsonObject
+from burgee.model.override import Override
 from burgee.service.access import Role
+from burgee.service.applied_overrides import UNREAD
 from burgee.surfaces.http.exchange import Answer, Call, json_answer
 from burgee.surfaces.http.rds_errors import RdsError
 from burgee.surfaces.http.rds_flags import flag_of, program_of
 from burgee.surfaces.http.rds_users import ACCESS, user_of
-from burgee.surfaces.http.rds_views import resolved_view
+from burgee.surfaces.http.rds_views import STALE_OVERRIDES, resolved_view
 
 
 def evaluate_flag(call: Call) -> Answer:
@@ -22,9 +24,11 @@ def evaluate_flag(call: Call) -> Answer:
     flag = _served(call)
     services = call.services
     services.overrides.subjects.catch_up()
-    resolution = services.overrides.evaluate(flag, _context(user))
+    context, overrides = _context(user), services.overrides
+    found = overrides.find(flag, context)
+    resolution = overrides.resolve(flag.evaluate(context), flag, found[0] if found else None)
     services.usage.tally.count((resolution,))
-    return json_answer(resolved_view(flag, user, resolution))
+    return _answer(resolved_view(flag, user, resolution), found)
 
 
 def evaluate_flags(call: Call) -> Answer:
@@ -41,9 +45,15 @@ def evaluate_flags(call: Call) -> Answer:
         services.overrides.resolve(flag.evaluate(context), flag, overrides.get(flag.key)) for flag in flags
     ]
     services.usage.tally.count(resolutions)
-    return json_answer(
-        [resolved_view(flag, user, resolution) for flag, resolution in zip(flags, resolutions, strict=True)]
-    )
+    views = [
+        resolved_view(flag, user, resolution) for flag, resolution in zip(flags, resolutions, strict=True)
+    ]
+    return _answer(views, found)
+
+
+def _answer(views: object, overrides: tuple[Override, ...]) -> Answer:
+    """The dialect has no place in its bodies for a doubt: it is in a header."""
+    return json_answer(views, headers=(STALE_OVERRIDES,) if overrides is UNREAD else ())
 
 
 def _subject(call: Call) -> str:

@@ -72,6 +72,10 @@ class RdsEvaluation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     override: bool
 
 
+STALE_OVERRIDES = ("burgee-stale", "overrides")
+"""The header of an evaluation that might be another one, could the overrides of the user be read."""
+
+
 def evaluation_view(
     compiled: CompiledFlag, user: str, resolution: Resolution, override: Override | None
 ) -> RdsEvaluation:

@@ -223,7 +223,8 @@ class ApiFront:
         if headers is None:
             return None
         content = body.encode("utf-8", "surrogatepass")
-        if payload.get("isBase64Encoded"):
+        # A REST API whose owner has not declared its media types binary hands base64 on as it stands.
+        if payload.get("isBase64Encoded") and self.kind is not Kind.REST:
             try:
                 content = base64.b64decode(body, validate=True)
             except ValueError:

@@ -242,3 +242,29 @@ def headers_of(payload: Mapping[str, JsonValue]) -> list[tuple[str, str]] | None
     if isinstance(cookies, list):
         found += [("set-cookie", str(value)) for value in cookies]
     return found
+
+
+KINDS = ("rest", "http", "url", "balancer", "balancer-single")
+"""The fronts of `event_of`."""
+
+_EVERYTHING = Route("ANY", "/{proxy+}", None)
+
+
+def event_of(kind: str, request: Request, *, stage: str = "") -> dict[str, Any]:
+    """The event that a front of `kind` makes of `request`, which names a path without the stage."""
+    match kind:
+        case "rest":
+            return rest_event(request, request.path, _EVERYTHING, {}, stage=stage)
+        case "http" | "url":
+            staged = Request(
+                request.method,
+                (f"/{stage}" if stage else "") + request.path,
+                request.query,
+                request.headers,
+                request.body,
+            )
+            return v2_event(
+                staged, _EVERYTHING, {}, kind=Kind.HTTP if kind == "http" else Kind.URL, stage=stage
+            )
+        case _:
+            return balancer_event(request, several=kind == "balancer")

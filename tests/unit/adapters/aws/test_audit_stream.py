@@ -12,6 +12,7 @@ from burgee.adapters.audit_files import NdjsonFiles
 from burgee.adapters.aws.audit_changes import NotSoundError, audit_line
 from burgee.adapters.aws.audit_stream import AuditStream
 from burgee.adapters.aws.emf import Emf
+from burgee.adapters.aws.firehose import RECORD_BYTES
 from burgee.errors import UnavailableError
 from burgee.model.audit import GENESIS_HASH, AuditDraft, AuditEvent, chain
 
@@ -196,3 +197,42 @@ def test_later_evaluations_are_no_lines(name: str) -> None:
 def test_a_first_evaluation_without_a_time_is_buried() -> None:
     with pytest.raises(NotSoundError, match="first evaluation"):
         audit_line(first_evaluation(at="soon"))
+
+
+def test_a_record_that_stands_twice_in_a_batch_is_one_line() -> None:
+    first, second = map(record, events(2))
+    stream = Stream(Taker())
+    assert stream(first, first, second, first) == []
+    assert len(stream.taker.lines) == 2
+
+
+@pytest.mark.parametrize("nameless", [{}, {"dynamodb": {}}, {"dynamodb": {"SequenceNumber": ""}}, None, "x"])
+def test_a_record_without_a_number_stops_the_batch_before_anything_is_delivered(nameless: Any) -> None:
+    """Were it passed over as done, or named by nothing, it would be lost without a word."""
+    stream = Stream(Taker())
+    with pytest.raises(ValueError, match="sequence number"):
+        stream(record(events(1)[0]), nameless)
+    assert stream.taker.lines == []
+
+
+@pytest.mark.parametrize(("more", "is_buried"), [(0, False), (1, True)])
+def test_a_line_that_firehose_never_takes_is_buried_and_holds_nothing_up(more: int, is_buried: bool) -> None:
+    first = events(1)[0]
+    room = RECORD_BYTES - len(msgspec.json.encode(first)) + len(first.reason.replace("\n", "\\n"))
+    draft = AuditDraft(
+        at=first.at,
+        actor="ada",
+        action="flag.created",
+        entity="flags/default/f1",
+        flag_set="default",
+        flag_key="f1",
+        revision=1,
+        after=first.after,
+        reason="x" * (room + more),
+    )
+    long = chain(draft, sequence=1, previous_hash=GENESIS_HASH)
+    assert len(msgspec.json.encode(long)) == RECORD_BYTES + more
+    stream = Stream(Taker())
+    assert stream(record(long), record(events(2)[1])) == []
+    assert len(stream.buried) == is_buried
+    assert len(stream.taker.lines) == 2 - is_buried

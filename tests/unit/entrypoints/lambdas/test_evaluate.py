@@ -7,13 +7,16 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+import msgspec
 import pytest
 
 from burgee.model.flag import FlagStatus
 from burgee.model.override import Override
 from burgee.service.snapshot_following import LOOK_SECONDS
+from burgee.surfaces.http.evaluation_only import EvaluationOnly
 from burgee.testing.aws.emulators import black_hole, full_house
 from burgee.testing.aws.evaluation_cloud import CLIENT_KEY, OBJECT, SERVER_KEY, WEB_KEY, Cloud
+from burgee.testing.token_workshop import public_pem_of, signed
 
 BULK = "/ofrep/v1/evaluate/flags"
 EVALUATION = "/users/ada/feature-flags/evaluation"
@@ -305,6 +308,49 @@ def test_an_event_that_is_broken_is_refused(filled: Cloud) -> None:
     assert filled.start().handle({"requestContext": {"http": {}}})["statusCode"] == 400
 
 
+def test_what_the_gateway_let_through_is_held_to_the_same_limits_as_on_a_server(filled: Cloud) -> None:
+    long = filled.ask("POST", BULK + "/" + "k" * 4_096, {})
+    assert (long["statusCode"], long["headers"]["content-type"]) == (414, "application/problem+json")
+    assert filled.ask("POST", BULK, {}, x_a="v" * 16_384)["statusCode"] == 431
+
+
+def test_an_error_of_ours_is_said_in_json_and_counted_and_quotes_nothing(
+    filled: Cloud, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    filled.environment["BURGEE_CORS_ORIGINS"] = "https://app.example.com"
+    filled.evaluate("a")
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("of ada@example.com")
+
+    monkeypatch.setattr(EvaluationOnly, "answer", fail)
+    answer = filled.ask("POST", BULK, {"context": {}}, origin="https://app.example.com")
+    assert (answer["statusCode"], answer["headers"]["content-type"]) == (500, "application/json")
+    assert answer["headers"]["access-control-allow-origin"] == "https://app.example.com"
+    assert [each["Errors"] for each in filled.reports if "Errors" in each] == [1]
+    assert "RuntimeError at test_evaluate.py" in caplog.text
+    assert "ada" not in caplog.text + json.dumps(filled.reports) + answer["body"]
+
+
+def test_an_answer_that_is_too_long_says_so_and_gzip_helps(cloud: Cloud) -> None:
+    program = cloud.content.publish("default", *[f"{'f' * 100}{number}" for number in range(9_000)])
+    flags = tuple(
+        msgspec.structs.replace(flag, variants={"on": "v" * 700, "off": ""}) for flag in program.flags
+    )
+    cloud.put(msgspec.structs.replace(program, flags=flags))
+    answer = cloud.ask("POST", BULK, {"context": {}})
+    assert answer["statusCode"] == 413
+    assert "gzip" in json.loads(answer["body"])["errorDetails"]
+    shorter = cloud.ask("POST", BULK, {"context": {}}, accept_encoding="gzip")
+    assert (shorter["statusCode"], shorter["headers"]["content-encoding"]) == (200, "gzip")
+
+
+def test_a_503_is_counted_as_an_error(filled: Cloud) -> None:
+    filled.is_down = True
+    assert filled.ask("POST", BULK, {"context": {}})["statusCode"] == 503
+    assert [each["Errors"] for each in filled.reports if "Errors" in each] == [1]
+
+
 @pytest.mark.parametrize(("size", "status"), [(256 * 1024, 400), (256 * 1024 + 1, 413)])
 def test_a_body_over_the_limit_is_refused(filled: Cloud, size: int, status: int) -> None:
     body = "x" * (size - 2)  # with its quotes
@@ -329,6 +375,79 @@ def test_counts_are_written_at_the_first_evaluation_and_then_once_a_minute(fille
     for _ in range(61):
         filled.evaluate("a")
         filled.now += 1
-    lines = [each["counts"] for each in filled.reports if each.get("burgee") == "usage"]
+    lines = [each["counts"] for each in filled.reports if each.get("counts")]
     assert [sum(count["count"] for count in counts) for counts in lines] == [1, 60]
     assert lines[0][0]["flagKey"] == "a"
+
+
+def limited(cloud: Cloud, **settings: str) -> None:
+    """Start anew with a limit of two evaluations a minute."""
+    cloud.environment |= {"BURGEE_EVALUATION_LIMIT": "2", **settings}
+    cloud.start()
+
+
+def test_over_its_limit_a_sandbox_answers_429_in_the_words_of_each_route(filled: Cloud) -> None:
+    limited(filled)
+    assert [filled.ask("POST", BULK, {"context": {}})["statusCode"] for _ in range(2)] == [200, 200]
+    filled.now += 20
+    bulk = filled.ask("POST", BULK, {"context": {}})
+    assert (bulk["statusCode"], bulk["headers"]["retry-after"]) == (429, "40")
+    assert (bulk["headers"]["ratelimit-limit"], bulk["headers"]["ratelimit-remaining"]) == ("2", "0")
+    assert json.loads(bulk["body"]) == {"errorDetails": "the request budget is used up"}
+    single = filled.ask("POST", BULK + "/a", {"context": {}})
+    assert (single["statusCode"], single["body"]) == (429, bulk["body"])
+    simple = filled.ask("GET", EVALUATION)
+    assert (simple["statusCode"], simple["headers"]["retry-after"]) == (429, "40")
+    assert json.loads(simple["body"]) == {"message": "the request budget is used up"}
+    filled.now += 40
+    assert filled.evaluate("a")["value"] is True
+
+
+def test_who_may_not_evaluate_and_who_reads_definitions_cost_nothing_of_the_limit(filled: Cloud) -> None:
+    limited(filled)
+    for _ in range(5):
+        assert filled.ask("POST", BULK, {"context": {}}, token="wrong")["statusCode"] == 401
+        assert filled.ask("GET", EVALUATION, token=WEB_KEY)["statusCode"] == 403
+        assert filled.ask("GET", "/v1/flags")["statusCode"] == 200
+    assert [filled.ask("GET", EVALUATION)["statusCode"] for _ in range(3)] == [200, 200, 429]
+
+
+def test_what_would_be_refused_passes_while_it_is_only_observed(filled: Cloud) -> None:
+    limited(filled, BURGEE_BUDGET_MODE="observe")
+    assert {filled.ask("POST", BULK, {"context": {}})["statusCode"] for _ in range(5)} == {200}
+
+
+def test_evaluations_of_the_simple_routes_are_counted_too(filled: Cloud) -> None:
+    filled.ask("GET", EVALUATION)
+    filled.now += 60
+    filled.ask("GET", "/users/ada/feature-flags/id-b/evaluation")
+    counts = [
+        [(one["flagKey"], one["count"]) for one in each["counts"]]
+        for each in filled.reports
+        if each.get("counts")
+    ]
+    assert [sorted(each) for each in counts] == [[("a", 1), ("b", 1)], [("b", 1)]]
+
+
+def test_when_keys_were_used_is_written_at_the_first_use_and_then_once_a_minute(filled: Cloud) -> None:
+    began = filled.now
+    for _ in range(61):
+        filled.evaluate("a")
+        filled.ask("GET", "/v1/flags", token=WEB_KEY)
+        filled.ask("POST", BULK, {"context": {}}, token="bgs_" + "0" * 16 + "_" + "x" * 43)
+        filled.now += 1
+    lines = [each["keys"] for each in filled.reports if each.get("keys")]
+    assert lines[0] == {"0" * 16: began}
+    assert lines[1] == {"0" * 16: began + 60, "2" * 16: began + 59}
+    assert SERVER_KEY not in json.dumps(filled.reports)
+
+
+def test_the_cookie_of_the_source_carries_a_token_as_it_does_in_management(filled: Cloud) -> None:
+    now = int(filled.now)
+    token = signed({"userId": "ada", "exp": now + 60, "iat": now}, key="one")
+    filled.environment["BURGEE_PUBLIC_KEY"] = public_pem_of("one").decode()
+    for environment, cookie in (("", "rds-session-development"), ("PRODUCTION", "rds-session")):
+        filled.environment["ENVIRONMENT"] = environment
+        filled.start()
+        assert filled.ask("GET", EVALUATION, token="", cookie=f"{cookie}={token}")["statusCode"] == 200
+        assert filled.ask("GET", EVALUATION, token="", cookie=f"other={token}")["statusCode"] == 401

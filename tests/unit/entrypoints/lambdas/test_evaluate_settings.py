@@ -59,3 +59,35 @@ def test_what_the_server_has_too_has_the_same_default() -> None:
     for field in msgspec.structs.fields(EvaluateSettings):
         if field.name in known:
             assert field.default == known[field.name], field.name
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"BURGEE_EVALUATION_LIMIT": "-1"}, "BURGEE_EVALUATION_LIMIT: 0 to"),
+        ({"BURGEE_EVALUATION_LIMIT": "1000000001"}, "BURGEE_EVALUATION_LIMIT: 0 to"),
+        ({"BURGEE_EVALUATION_LIMIT": "5", "BURGEE_BUDGET_WINDOW": "none"}, "nobody could reset it"),
+        ({"BURGEE_BUDGET_WINDOW": "week"}, "BURGEE_BUDGET_WINDOW"),
+        ({"BURGEE_JWKS_URL": "https://issuer.example/keys"}, "BURGEE_JWKS_URL"),
+    ],
+)
+def test_what_could_not_hold_here_is_refused_at_the_start(changes: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        read_evaluate_settings({**GOOD, **changes})
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"ENVIRONMENT": "PRODUCTION"},
+        {"BURGEE_ENVIRONMENT": "DEVELOPMENT"},
+        {"BURGEE_PUBLIC_KEY_PARAMETER": "k"},
+        {"RDS_BACKEND_PUBLIC_KEY_NAME": "k", "ENVIRONMENT": "else"},
+        {"BURGEE_PUBLIC_KEY": "k", "SESSION_COOKIE_NAME": "mine"},
+    ],
+)
+def test_the_session_cookie_is_that_of_the_server(environment: dict[str, str]) -> None:
+    ours = read_evaluate_settings({**GOOD, **environment})
+    theirs = Settings.from_mapping({**environment, "BURGEE_DATA": ":memory:"})
+    assert ours.session_cookie == theirs.session_cookie

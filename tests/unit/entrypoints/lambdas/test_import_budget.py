@@ -29,7 +29,7 @@ FORBIDDEN = (
     "uvicorn",
     "yaml",
 )
-MOST_MODULES = 84
+MOST_MODULES = 86
 """Of ours. A new one is no crime, but somebody should have looked at what it brings along."""
 
 

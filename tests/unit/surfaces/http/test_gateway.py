@@ -1,36 +1,23 @@
 """Limits of what a gateway has parsed: just below, at, just above; and whose headers count."""
 
-import asyncio
-
 import pytest
-from starlette.types import Message, Receive, Scope, Send
 
 from burgee.model.limits import DEFAULT_LIMITS as LIMITS
-from burgee.surfaces.http.gateway import GatewayLimits
+from burgee.surfaces.http.gateway import refusal
+from burgee.surfaces.lambda_events import EventKind, HttpRequest
 
 
 def status_of(
-    path: bytes = b"/", query: bytes = b"", headers: list[tuple[bytes, bytes]] | None = None
+    path: str = "/", query: bytes = b"", headers: list[tuple[bytes, bytes]] | None = None
 ) -> tuple[int, dict[bytes, bytes]]:
-    answered: list[Message] = []
-
-    async def app(_: Scope, __: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-
-    async def receive() -> Message:
-        return {"type": "http.request"}
-
-    async def send(message: Message) -> None:
-        answered.append(message)
-
-    scope: Scope = {"type": "http", "raw_path": path, "query_string": query, "headers": headers or []}
-    asyncio.run(GatewayLimits(app, LIMITS)(scope, receive, send))
-    return answered[0]["status"], dict(answered[0]["headers"])
+    request = HttpRequest(EventKind.REST, "GET", path, path, query, headers or [], b"")
+    answer = refusal(request, LIMITS)
+    return (answer.status, dict(answer.headers)) if answer is not None else (204, {})
 
 
 @pytest.mark.parametrize(("more", "status"), [(-1, 204), (0, 204), (1, 414)])
 def test_the_length_of_an_address_counts_path_question_mark_and_query(more: int, status: int) -> None:
-    assert status_of(b"/" * 100, b"q" * (LIMITS.url_bytes - 101 + more))[0] == status
+    assert status_of("/" * 100, b"q" * (LIMITS.url_bytes - 101 + more))[0] == status
 
 
 @pytest.mark.parametrize(("more", "status"), [(-1, 204), (0, 204), (1, 431)])

@@ -4,11 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from tests.unit.surfaces.http.test_proxy_events import KINDS, event_of
 
 from burgee.surfaces.http.cors import ALLOWED_HEADERS, METHODS, NO_CORS, Cors
 from burgee.surfaces.http.preflights import preflight_answer
-from burgee.testing.aws.front_events import Request
+from burgee.testing.aws.front_events import KINDS, Request, event_of
 
 CORS = Cors.from_text(r"https://app.example.com,regex:https://([a-z0-9-]+\.)*example\.org")
 

@@ -5,29 +5,30 @@ from typing import Any
 
 import pytest
 
-from burgee.surfaces.http.proxy_events import NoRequestError, answer_of, body_of, scope_of
-from burgee.testing.aws.front_events import Kind, Request, Route, balancer_event, rest_event, v2_event
+pytest.importorskip("mangum")
 
-ROUTE = Route("ANY", "/{proxy+}", None)
-KINDS = ["rest", "http", "url", "balancer", "balancer-single"]
+from burgee.surfaces.http import function
+from burgee.surfaces.lambda_answers import write_answer
+from burgee.surfaces.lambda_events import NoRequestError, read_event
+from burgee.testing.aws.front_events import KINDS, Request, event_of
+
+pytestmark = pytest.mark.aws
 
 
-def event_of(kind: str, request: Request, *, stage: str = "") -> dict[str, Any]:
-    """The event that a front of `kind` makes of `request`, which names a path without the stage."""
-    match kind:
-        case "rest":
-            return rest_event(request, request.path, ROUTE, {}, stage=stage)
-        case "http" | "url":
-            staged = Request(
-                request.method,
-                (f"/{stage}" if stage else "") + request.path,
-                request.query,
-                request.headers,
-                request.body,
-            )
-            return v2_event(staged, ROUTE, {}, kind=Kind.HTTP if kind == "http" else Kind.URL, stage=stage)
-        case _:
-            return balancer_event(request, several=kind == "balancer")
+def scope_of(event: dict[str, Any]) -> Any:
+    """The ASGI scope of an event."""
+    return function.scope_of(read_event(event))
+
+
+def body_of(event: dict[str, Any]) -> bytes:
+    """The body in an event."""
+    return read_event(event).body
+
+
+def answer_of(event: dict[str, Any], status: int, headers: Any, body: bytes) -> dict[str, Any]:
+    """An answer as the sender of an event takes it."""
+    request = read_event(event)
+    return write_answer(request.kind, status, headers, body, prefix=request.prefix)
 
 
 def sent(path: str = "/api/v1/flags", query: str = "", body: bytes = b"", **headers: str) -> Request:
@@ -181,7 +182,7 @@ def test_an_event_that_is_no_request_is_refused(event: dict[str, Any]) -> None:
 
 def test_a_body_that_is_not_the_base64_it_claims_to_be_is_refused() -> None:
     with pytest.raises(NoRequestError):
-        body_of({"body": "%%%", "isBase64Encoded": True})
+        body_of({"httpMethod": "PUT", "body": "%%%", "isBase64Encoded": True})
 
 
 def test_a_scheme_that_is_none_is_https() -> None:

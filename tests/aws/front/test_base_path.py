@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
-from tests.unit.surfaces.http.test_proxy_events import event_of
+
+pytest.importorskip("mangum")
 
 from burgee.bootstrap import open_application
 from burgee.settings import MEMORY, Settings
 from burgee.surfaces.http.app import build_app
 from burgee.surfaces.http.function import HttpFunction
-from burgee.testing.aws.front_events import Request
+from burgee.testing.aws.front_events import Request, event_of
+
+pytestmark = pytest.mark.aws
 
 ADDRESSES = re.compile(r'(?:href|src|action)="(/[^"]*)"')
 
