@@ -7,7 +7,6 @@ from burgee.model.flag import Flag, FlagStatus
 from burgee.model.json import JsonValue
 from burgee.model.override import Override
 from burgee.model.resolution import Resolution
-from burgee.service.applied_overrides import AppliedOverrides
 
 
 class RdsFlag(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -74,13 +73,6 @@ class RdsEvaluation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 STALE_OVERRIDES = ("burgee-stale", "overrides")
 """The header of an evaluation that might be another one, could the overrides of the user be read."""
-
-
-def evaluation_view(
-    compiled: CompiledFlag, user: str, resolution: Resolution, override: Override | None
-) -> RdsEvaluation:
-    """What `compiled` is for `user`: its own resolution, or what the override makes of it."""
-    return resolved_view(compiled, user, AppliedOverrides.resolve(resolution, compiled, override))
 
 
 def resolved_view(compiled: CompiledFlag, user: str, resolution: Resolution) -> RdsEvaluation:

@@ -29,7 +29,7 @@ FORBIDDEN = (
     "uvicorn",
     "yaml",
 )
-MOST_MODULES = 86
+MOST_MODULES = 88
 """Of ours. A new one is no crime, but somebody should have looked at what it brings along."""
 
 
