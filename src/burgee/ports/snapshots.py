@@ -46,6 +46,10 @@ class SnapshotSource(Protocol):
 class PublishedContent(Protocol):
     """What a snapshot is made of, in the store of the flags. Every method may raise UnavailableError."""
 
+    def flag_sets(self) -> tuple[str, ...]:
+        """The keys of all flag sets."""
+        ...
+
     def snapshot(self, flag_set: str) -> Snapshot | None:
         """The whole set at one revision, None where there is no such set."""
         ...

@@ -82,11 +82,13 @@ class SnapshotPublisher:
         """Write `fresh` into the object, where that changes anything; what is in place then."""
         for _ in range(ATTEMPTS):
             present, tag = self._read(name)
+            is_there = present is not None
+            if present is None:
+                present = self._rebuilt(besides=fresh.flag_set) if name == ALL else Archive()
             present = _without_damaged(present, fresh.flag_set)
             complete = self._completed(present, fresh)
-            now_ms = int(self._clock() * 1000)
-            after = merged(present, complete, now_ms=now_ms, seed=self._new_seed())
-            if after is present:
+            after = merged(present, complete, now_ms=self._now_ms(), seed=self._new_seed())
+            if after is present and (is_there or not present.sets):
                 return present
             try:
                 self._objects.write(name, snapshots.encode(after), replaces=tag)
@@ -95,16 +97,31 @@ class SnapshotPublisher:
             return after
         raise UnavailableError(f"the snapshot {name} is written by too many at once")
 
-    def _read(self, name: str) -> tuple[Archive, str | None]:
+    def _rebuilt(self, *, besides: str) -> Archive:
+        """The common object as it would be, had every other set just been published."""
+        archive = Archive()
+        for flag_set in self._content.flag_sets():
+            found = self._content.snapshot(flag_set) if flag_set != besides else None
+            if found is not None:
+                fresh = Fresh(flag_set=flag_set, definitions=snapshots.packed(found))
+                fresh = with_subjects_of(fresh, self._content.subjects(flag_set))
+                archive = merged(archive, fresh, now_ms=self._now_ms(), seed=self._new_seed())
+        return archive
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+    def _read(self, name: str) -> tuple[Archive | None, str | None]:
+        """The object and its tag; no object where there is none, or none that can be read."""
         stored = self._objects.read(name)
         if stored is None:
-            return Archive(), None
+            return None, None
         try:
             return snapshots.decode(stored.content), stored.tag
         except StoreDamagedError as error:
             # Nobody can read it, so nothing is lost with it; the store has all that was in it.
             _log.warning("snapshot.replaced_damaged", extra={"object": name, "problem": str(error)})
-            return Archive(), stored.tag
+            return None, stored.tag
 
     def _completed(self, present: Archive, fresh: Fresh) -> Fresh:
         """`fresh` with what only this object needs."""

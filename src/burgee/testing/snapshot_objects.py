@@ -75,6 +75,9 @@ class MemoryContent:
         self.stopped = False
         self.error: Exception | None = None
 
+    def flag_sets(self) -> tuple[str, ...]:
+        return tuple(self.sets)
+
     def snapshot(self, flag_set: str) -> Snapshot | None:
         if self.error is not None:
             raise self.error

@@ -153,6 +153,38 @@ def test_keys_and_the_stop_reach_every_object(bench: Bench) -> None:
         assert (archive.keys, archive.stopped) == ((KEY,), True)
 
 
+@pytest.mark.parametrize("happened", ["deleted", "damaged"])
+@pytest.mark.parametrize("publishes", ["a set", "access"])
+def test_a_common_object_that_is_lost_comes_back_with_every_set(
+    bench: Bench, happened: str, publishes: str
+) -> None:
+    for flag_set in ("api", "web", "none-yet"):
+        bench.content.publish(flag_set, *(["a", "b"] if flag_set != "none-yet" else []))
+        bench.content.overridden[flag_set] = [f"somebody-of-{flag_set}"]
+        bench.publisher.publish(flag_set)
+    before, generation = bench.objects.archive().sets, bench.objects.archive().generation
+    if happened == "deleted":
+        del bench.objects.objects[ALL]
+    else:
+        bench.objects.write(ALL, b"garbage", replaces=bench.objects.read(ALL).tag)  # type: ignore[union-attr]
+    bench.now += 1
+    if publishes == "access":
+        bench.publisher.publish_access()
+    else:
+        bench.publisher.publish("web")
+    assert [(each.flag_set, each.sha256) for each in bench.objects.archive().sets] == [
+        (each.flag_set, each.sha256) for each in before
+    ]
+    assert bench.objects.archive().generation > generation
+    for flag_set in ("api", "web"):
+        assert bench.may_have(flag_set, f"somebody-of-{flag_set}")
+
+
+def test_where_there_is_nothing_nothing_is_written(bench: Bench) -> None:
+    bench.publisher.publish_access()
+    assert bench.objects.objects == {}
+
+
 def test_a_damaged_object_is_replaced(bench: Bench) -> None:
     bench.objects.objects[ALL] = StoredObject(content=b"damaged", tag="t")
     bench.content.publish("web", "a")
