@@ -61,4 +61,4 @@ def test_it_wants_either_a_stage_or_an_address(arguments: list[str]) -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "say a stage or --url" in done.stderr
+    assert "say a stage, or --url" in done.stderr

@@ -296,7 +296,8 @@ def test_item_49_every_statement_is_written_in_the_source() -> None:
     found = dict(statements())
     assert len(found) > 50
     # These were looked at: constants of the module, chosen or joined just above. A new one must be, too.
-    reviewed = {"names", "begin", "''.join(missing)"}
+    reviewed = {"names", "begin", "''.join(missing)", "f'DELETE FROM {table}'"}
+    reviewed |= {"access_times.TABLE", "access_times.NOTE", "budgets.TABLE"}
     assert {ast.unparse(node) for node in found.values() if not is_written_here(node)} <= reviewed
 
 
