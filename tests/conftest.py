@@ -5,27 +5,15 @@ Elsewhere each run looks somewhere new.
 """
 
 import os
-from collections.abc import Iterator
-from functools import lru_cache
 
 import pytest
 from hypothesis import settings
-
-from burgee.adapters.local_key import new_signing_key
 
 # Several suites share two cores; how long an example took says nothing about what it proves.
 settings.register_profile("burgee", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("burgee")
 
 _KEPT = ("BURGEE_CONFORMANCE_DIR", "_EXAMPLES")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_key_for_all_in_memory() -> Iterator[None]:
-    """An application without a folder makes a key for itself, which takes longer than most tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("burgee.bootstrap.tokens.new_signing_key", lru_cache(new_signing_key))
-        yield
 
 
 @pytest.fixture(autouse=True)
