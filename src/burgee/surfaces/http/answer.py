@@ -11,6 +11,8 @@ GZIP_FROM_BYTES = 1024
 JSON_TYPE = (b"content-type", b"application/json")
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 
+_NOT_MODIFIED = 304
+
 STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
@@ -25,10 +27,11 @@ class Answer(NamedTuple):
 
     def tail(self) -> bytes:
         """Everything of the answer on the wire after the status line and the date."""
-        fields = b"".join([name + b": " + value + b"\r\n" for name, value in self.headers])
-        if self.status == HTTPStatus.NOT_MODIFIED:
+        status, headers, body = self
+        fields = b"".join([b"%b: %b\r\n" % header for header in headers])
+        if status == _NOT_MODIFIED:
             return fields + b"\r\n"
-        return b"%bcontent-length: %d\r\n\r\n%b" % (fields, len(self.body), self.body)
+        return b"%bcontent-length: %d\r\n\r\n%b" % (fields, len(body), body)
 
 
 def json_answer(status: int, body: bytes, *headers: tuple[bytes, bytes]) -> Answer:
@@ -55,11 +58,11 @@ def compressed(answer: Answer, accept_encoding: bytes) -> Answer:
         return answer
     headers = (*answer.headers, (b"vary", b"accept-encoding"))
     if not accepts_gzip(accept_encoding):
-        return answer._replace(headers=headers)
+        return Answer(answer.status, headers, answer.body)
     headers = tuple((name, value[:-1] + b'-gzip"' if name == b"etag" else value) for name, value in headers)
     packer = zlib.compressobj(1, zlib.DEFLATED, 31)
     body = packer.compress(answer.body) + packer.flush()
-    return answer._replace(headers=(*headers, (b"content-encoding", b"gzip")), body=body)
+    return Answer(answer.status, (*headers, (b"content-encoding", b"gzip")), body)
 
 
 def matches_etag(if_none_match: bytes, etag: bytes) -> bool:
