@@ -85,6 +85,11 @@ def test_no_tracked_file_names_a_package_registry_or_a_place_on_one_machine() ->
     assert not found
 
 
+def test_every_tracked_file_is_a_text() -> None:
+    """Packages, archives and databases are made or fetched, never kept here."""
+    assert [str(path.relative_to(ROOT)) for path in tracked() if b"\0" in path.read_bytes()] == []
+
+
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
 def test_a_lock_file_carries_hashes_and_no_addresses(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
